@@ -1,0 +1,1 @@
+"""An example shop: FastAPI, async SQLAlchemy, Alembic, and background jobs."""

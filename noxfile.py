@@ -1,0 +1,147 @@
+"""Every check of the project: `nox` runs the default ones, `nox -l` lists all of them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from itertools import count
+from pathlib import Path
+
+import nox
+from filelock import FileLock, Timeout
+
+ROOT = Path(__file__).parent
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = list(dict.fromkeys([CURRENT, "3.11", "3.12", "3.13", "3.14"]))
+SQLALCHEMY = [nox.param(version, id=f"sqlalchemy-{version}") for version in ("2.1", "2.0")]
+
+PACKAGE = ".[container,demo,psycopg]"
+# tests/typing belongs to the session `types`.
+PYTEST = ["-n", "2", "--ignore=tests/typing"]
+IN_WHEEL = ["soniq_sa/py.typed", "soniq_sa/examples/shop/", ".dist-info/licenses/LICENSE"]
+IN_SDIST = ["LICENSE", "README.md", "src/soniq_sa/py.typed", "tests/", "docs/", "examples/shop/"]
+
+
+def own_envdir() -> tuple[str, FileLock]:
+    """Take the first directory for environments that no other run of nox is using."""
+    for number in count(1):
+        envdir = ROOT / (".nox" if number == 1 else f".nox-{number}")
+        envdir.mkdir(exist_ok=True)
+        lock = FileLock(envdir / "run.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return str(envdir), lock
+    raise AssertionError
+
+
+def find_pythons() -> None:
+    """Put the interpreters on the PATH that pyenv has installed and keeps off it."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for version in PYTHONS:
+        installed = sorted(versions.glob(f"{version}.*/bin/python{version}"))
+        if installed and not works(f"python{version}"):
+            os.environ["PATH"] = os.pathsep.join([str(installed[-1].parent), os.environ["PATH"]])
+
+
+def works(python: str) -> bool:
+    """Tell whether the command runs: pyenv has commands of versions that are not switched on."""
+    if (path := shutil.which(python)) is None:
+        return False
+    return subprocess.run([path, "-c", ""], check=False, capture_output=True).returncode == 0
+
+
+nox.needs_version = ">=2026.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.envdir, _run_lock = own_envdir()
+nox.options.sessions = [
+    "lint",
+    "types",
+    "docs",
+    "package",
+    *(f"tests-{CURRENT}({version.id})" for version in SQLALCHEMY),
+]
+find_pythons()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and layers."""
+    session.install("--group", "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the source, and the programs of tests/typing against the installed package."""
+    session.install(PACKAGE, "--group", "types", "--group", "test")
+    session.run("mypy", env={"MYPY_CACHE_DIR": str(session.cache_dir / "mypy")})
+    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
+    session.run("pytest", "tests/typing", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site; a broken link is an error."""
+    session.install("--group", "docs")
+    copy = Path(session.create_tmp(), "docs")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree("docs", copy)
+    session.run("zensical", "build", "--strict", "--config-file", str(copy / "zensical.toml"))
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the sdist and the wheel, look into them, and run the command from a clean install."""
+    session.install("build")
+    dist = Path(session.create_tmp(), "dist")
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        must_hold(session, wheel, archive.namelist(), IN_WHEEL)
+        if stray := [name for name in archive.namelist() if not name.startswith("soniq_sa")]:
+            session.error(f"{wheel.name} holds {stray}")
+    with tarfile.open(sdist) as archive:
+        must_hold(session, sdist, archive.getnames(), IN_SDIST)
+    clean = Path(session.create_tmp(), "clean")
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    session.run(str(clean / "bin" / "pip"), "install", "--quiet", str(wheel), external=True)
+    session.run(str(clean / "bin" / "soniq-sa"), "--help", external=True)
+
+
+def must_hold(session: nox.Session, file: Path, names: list[str], wanted: list[str]) -> None:
+    """Fail unless each wanted part occurs in one of the names."""
+    if missing := [part for part in wanted if not any(part in name for name in names)]:
+        session.error(f"{file.name} lacks {missing}")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("sqlalchemy", SQLALCHEMY)
+def tests(session: nox.Session, sqlalchemy: str) -> None:
+    """Run the tests against the installed package; arguments go to pytest."""
+    session.install(PACKAGE, "--group", "test", f"sqlalchemy~={sqlalchemy}.0")
+    session.run("pytest", *(session.posargs or PYTEST))
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the oldest release of each dependency that is allowed."""
+    dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
+    oldest = [re.sub(r">=([\d.]+).*", r"==\1", dependency) for dependency in dependencies]
+    session.install(PACKAGE, "--group", "test", *oldest)
+    session.run("pytest", *(session.posargs or PYTEST))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against bare asyncpg and PgQueuer; arguments go to `python -m tests.bench`."""
+    session.install(".[embedded,psycopg]", "pgqueuer==1.6.*")
+    session.run("python", "-m", "tests.bench", *session.posargs)

@@ -1,0 +1,207 @@
+"""What an application has of soniq-sa: its tasks, its tables and its database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, ParamSpec, TypeVar, overload
+
+from sqlalchemy import MetaData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from soniq_sa.databases import AnyEngine, AnySessionmaker, Databases
+from soniq_sa.errors import ConfigurationError
+from soniq_sa.events import Events
+from soniq_sa.handle import JobHandle
+from soniq_sa.models.roles import Models
+from soniq_sa.options import (
+    DEFAULT_PRIORITY,
+    DEFAULT_QUEUE,
+    DEFAULT_RETRIES,
+    DEFAULT_RETRY_DELAY,
+    EnqueueOptions,
+    Seconds,
+    check_name,
+    check_priority,
+    check_queue,
+    check_seconds,
+    check_whole,
+)
+from soniq_sa.session import enqueue
+from soniq_sa.task import AsyncTask, SyncTask, Task, Tasks, default_name, task_class
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class JobDecorator:
+    """What ``@soniq.job(...)`` returns: it turns a function into a task."""
+
+    def __init__(self, make: Callable[[Callable[..., Any]], Any]) -> None:
+        self._make = make
+
+    @overload
+    def __call__(self, handler: Callable[P, Awaitable[R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, handler: Callable[P, R], /) -> SyncTask[P, R]: ...
+    def __call__(self, handler: Callable[..., Any], /) -> Any:
+        """Register ``handler``."""
+        return self._make(handler)
+
+
+class Application:
+    """Tasks, tables and database of one application. Two of them share nothing."""
+
+    def __init__(
+        self,
+        metadata: MetaData,
+        *,
+        engine: AnyEngine | None = None,
+        sessionmaker: AnySessionmaker | None = None,
+        database_url: str | None = None,
+        queues: Iterable[str] = (),
+    ) -> None:
+        self.tasks = Tasks(metadata, queues)
+        self.databases = Databases(engine, sessionmaker, database_url)
+        self.events = Events()
+
+    @property
+    def models(self) -> Models:
+        """Return the mapped classes in the metadata; raise `TablesMissingError` without them."""
+        return self.tasks.models
+
+    @overload
+    def job(self, handler: Callable[P, Awaitable[R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def job(self, handler: Callable[P, R], /) -> SyncTask[P, R]: ...
+    @overload
+    def job(
+        self,
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        priority: int = DEFAULT_PRIORITY,
+        retries: int = DEFAULT_RETRIES,
+        retry_delay: Seconds = DEFAULT_RETRY_DELAY,
+        timeout: Seconds | None = None,
+    ) -> JobDecorator: ...
+    def job(
+        self,
+        handler: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        priority: int = DEFAULT_PRIORITY,
+        retries: int = DEFAULT_RETRIES,
+        retry_delay: Seconds = DEFAULT_RETRY_DELAY,
+        timeout: Seconds | None = None,
+    ) -> Any:
+        """Register a function as a task: ``@soniq.job`` or ``@soniq.job(...)``.
+
+        name: The task name, stored in every job. Default: the function's module and qualified name.
+        queue: The queue of its jobs, read at enqueue. Default ``"default"``.
+        priority: 1 to 1000, lower runs first, read at enqueue. Default 100.
+        retries: How often a failed attempt is repeated, read at enqueue. Default 3.
+        retry_delay: Seconds between a failed attempt and the next, read at run time. Default 5.
+        timeout: Seconds that an attempt may take, read at run time. None: the worker's setting
+            (300 by default). 0: no limit.
+
+        Raises `OptionError` for a value outside its bounds, and `TaskDefinitionError` for a name
+        that is taken or a handler that cannot be a task.
+
+        Example::
+
+            @soniq.job(queue="billing", retries=5, timeout=30)
+            async def send_invoice(order: Order, *, session: AsyncSession = inject()) -> None: ...
+        """
+        defaults = EnqueueOptions(
+            queue=check_queue(queue),
+            priority=check_priority(priority),
+            max_attempts=check_whole("retries", retries, 0, 1_000_000) + 1,
+        )
+        delay = check_seconds("retry_delay", retry_delay)
+        limit = None if timeout is None else check_seconds("timeout", timeout)
+
+        def register(function: Callable[..., Any]) -> Task[..., Any]:
+            task = task_class(function)(
+                function,
+                tasks=self.tasks,
+                name=check_name("task", name or default_name(function)),
+                defaults=defaults,
+                retry_delay=delay,
+                timeout=limit,
+            )
+            self.tasks.add(task)
+            return task
+
+        return JobDecorator(register) if handler is None else register(handler)
+
+    async def enqueue(
+        self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]:
+        """Enqueue a job in a transaction of its own, which is committed on return.
+
+        Inside a request that works with a session, use ``session.enqueue`` instead: then the job is
+        part of that session's transaction. Raises what that raises.
+        """
+        async with self.databases.async_sessions() as session, session.begin():
+            return _standalone(session, task, args, kwargs)
+
+    def enqueue_sync(
+        self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]:
+        """Enqueue a job in a transaction of its own, from a program without an event loop.
+
+        For scripts and shells. It connects anew at each call if the application gave no sync engine:
+        to enqueue many jobs, use a session.
+        """
+        if factory := self.databases.given_sync_sessions:
+            with factory() as session, session.begin():
+                return _standalone(session, task, args, kwargs)
+        if _loop_is_running():
+            raise ConfigurationError(
+                "soniq.enqueue_sync() was called inside a running event loop. "
+                "Write: await soniq.enqueue(...)."
+            )
+        return asyncio.run(self._enqueue_loopless(task, args, kwargs))
+
+    async def _enqueue_loopless(
+        self, task: Task[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> JobHandle[R]:
+        async with self.databases.loopless_sessions() as session, session.begin():
+            return _standalone(session, task, args, kwargs)
+
+    @overload
+    def create_all(self, engine: Engine | Connection) -> None: ...
+    @overload
+    def create_all(self, engine: AsyncEngine) -> Awaitable[None]: ...
+    def create_all(self, engine: Engine | Connection | AsyncEngine) -> Awaitable[None] | None:
+        """Create the tables of soniq-sa that are missing, for those without Alembic.
+
+        ``engine`` is a sync engine or connection, or an async engine: then await the call. Other
+        tables of the metadata are left alone, and existing tables are not changed.
+        """
+        if isinstance(engine, AsyncEngine):
+            return self._create_all_async(engine)
+        self.tasks.metadata.create_all(engine, tables=self.models.tables)
+        return None
+
+    async def _create_all_async(self, engine: AsyncEngine) -> None:
+        async with engine.begin() as connection:
+            await connection.run_sync(self.create_all)
+
+
+def _standalone(session: Any, task: Any, args: Any, kwargs: Any) -> JobHandle[Any]:
+    task.codec.encode(args, kwargs).check_committed()
+    handle = enqueue(session, task, *args, **kwargs)
+    return JobHandle(handle.id, handle.name)
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

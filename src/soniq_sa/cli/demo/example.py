@@ -1,0 +1,49 @@
+"""The example shop: where it lives, and what its processes find in their environment."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import soniq_sa
+from soniq_sa.cli.demo.failure import DemoFailedError
+
+PACKAGES = ("fastapi", "httpx2", "uvicorn")
+APP = "shop.app:app"
+TASKS = "shop.jobs:soniq"
+
+
+def missing_packages() -> list[str]:
+    """Return what the demo needs and does not find."""
+    return [package for package in PACKAGES if find_spec(package) is None]
+
+
+def examples_folder() -> Path:
+    """Return the folder with the package `shop`: of a checkout, or inside the installed wheel."""
+    package = Path(soniq_sa.__file__).resolve().parent
+    candidates = (package / "examples", package.parents[1] / "examples")
+    for folder in candidates:
+        if (folder / "shop" / "alembic.ini").is_file():
+            return folder
+    raise DemoFailedError(f"the example shop is in none of: {', '.join(map(str, candidates))}")
+
+
+def environment(database_url: str) -> dict[str, str]:
+    """Return the environment of the shop's processes: this one's, without settings of other apps."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("SONIQ_SA_")
+    }
+    # The processes run in a folder of their own: relative entries would lead elsewhere.
+    inherited_path = [
+        str(Path(entry).resolve())
+        for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if entry
+    ]
+    return {
+        **inherited,
+        "PYTHONPATH": os.pathsep.join([str(examples_folder()), *inherited_path]),
+        "PYTHONUNBUFFERED": "1",
+        "DATABASE_URL": database_url,
+        "SONIQ_SA_DATABASE_URL": database_url,
+    }

@@ -1,0 +1,359 @@
+"""Job arguments to JSON and back, by the handler's signature.
+
+A plain argument is encoded by pydantic, from a ``TypedDict`` made of the annotations. An entity is
+encoded as its primary key: the bare value for a key of one column, a list for a composite key. No
+key inside the JSON marks a reference; the signature says which arguments are entities.
+
+Everything that PostgreSQL or the worker would refuse later is refused when the job is enqueued:
+U+0000, lone surrogates, NaN and infinity, cycles, naive datetimes, nesting deeper than 64 levels,
+more than 1 MiB, and values that would come back as something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+)
+from uuid import UUID
+
+from pydantic import AwareDatetime, ConfigDict, PydanticSchemaGenerationError, TypeAdapter
+from pydantic import ValidationError, with_config
+from pydantic.errors import PydanticUserError
+from pydantic_core import PydanticSerializationError
+from sqlalchemy.orm import Session
+from typing_extensions import TypedDict
+
+from soniq_sa.entities import EntityKey, Reference
+from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
+from soniq_sa.signature import EntityParameter, Injection, Shape, read_parameters
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+
+_CONFIG = ConfigDict(
+    extra="forbid",
+    arbitrary_types_allowed=False,
+    allow_inf_nan=False,
+    ser_json_bytes="base64",
+    val_json_bytes="base64",
+)
+
+
+@dataclass(slots=True)
+class Encoded:
+    """The arguments of one job: as JSON values, as text, and the entities that have no key yet."""
+
+    values: dict[str, Any]
+    text: str
+    references: list[Reference] = field(default_factory=list)
+    unresolved: list[Unresolved] = field(default_factory=list)
+
+    def check(self, session: Session) -> None:
+        """Refuse entities whose rows will not be there when the job in ``session`` is."""
+        for reference in self.references:
+            reference.check(session)
+
+    def check_committed(self) -> None:
+        """Refuse entities for a job that has a transaction of its own."""
+        for reference in self.references:
+            reference.check_committed()
+
+    def resolve(self, session: Session) -> None:
+        """Put the key of every entity that has one by now, while ``session`` flushes, in its place."""
+        waiting = []
+        for one in self.unresolved:
+            key = one.reference.key_in_flush_of(session)
+            if key is None:
+                waiting.append(one)
+            else:
+                one.place(self.values, key)
+        self.unresolved = waiting
+        self.text = dump(self.values)
+
+
+@dataclass(slots=True)
+class Unresolved:
+    """A place in the arguments that waits for the primary key of a pending entity."""
+
+    reference: Reference
+    name: str
+    item: int | str | None
+
+    def place(self, values: dict[str, Any], key: Any) -> None:
+        """Write ``key`` into the place."""
+        if self.item is None:
+            values[self.name] = key
+        else:
+            values[self.name][self.item] = key
+
+
+class Codec:
+    """The arguments of one task. Built once, at the first use of the task."""
+
+    def __init__(
+        self, handler: Callable[..., Any], label: str, scope: Mapping[str, Any], *, is_async: bool
+    ) -> None:
+        self.label = label
+        self.parameters = read_parameters(handler, label, scope, is_async=is_async)
+        self._plain = self._adapter(self.parameters.plain)
+        self._stored = self._adapter(
+            {**self.parameters.plain, **dict.fromkeys(self.parameters.entities, Any)}
+        )
+        self._keys = {
+            name: EntityKey(parameter.entity, label)
+            for name, parameter in self.parameters.entities.items()
+        }
+        self._exact = all(_is_exact(kind) for kind in self.parameters.plain.values())
+
+    @property
+    def needs_session(self) -> bool:
+        """Tell whether a run needs a session: to load entities, or because the handler asks."""
+        return bool(self.parameters.entities) or bool(
+            {Injection.ASYNC_SESSION, Injection.SESSION} & set(self.parameters.injected.values())
+        )
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Encoded:
+        """Check and encode the arguments of a call; raise `InvalidArgumentsError`."""
+        arguments = self._bind(args, kwargs)
+        if not self._keys:
+            values = self._encode_plain(arguments)
+            return Encoded(values, self._checked_text(values))
+        plain = {name: value for name, value in arguments.items() if name not in self._keys}
+        values = self._encode_plain(plain)
+        encoded = Encoded(values, "")
+        for name in arguments.keys() & self._keys.keys():
+            values[name] = self._encode_entities(name, arguments[name], encoded)
+        encoded.text = self._checked_text(values)
+        return encoded
+
+    def decode(self, text: str) -> dict[str, Any]:
+        """Return the keyword arguments held in ``text``; entities are still their keys."""
+        try:
+            return self._stored.validate_json(text)
+        except ValidationError as error:
+            raise InvalidArgumentsError(self._describe(error, "The stored arguments")) from error
+
+    def entity_key(self, name: str) -> EntityKey:
+        """Return how the entities of the argument ``name`` are identified."""
+        return self._keys[name]
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = self.parameters
+        if len(args) > len(parameters.positional):
+            raise InvalidArgumentsError(
+                f"{self.label}() takes {len(parameters.positional)} positional arguments, "
+                f"{len(args)} were given."
+            )
+        arguments = dict(zip(parameters.positional, args, strict=False))
+        for name, value in kwargs.items():
+            if name in arguments:
+                raise InvalidArgumentsError(f"{self.label}() got the argument {name!r} twice.")
+            if name not in parameters.names:
+                raise InvalidArgumentsError(self._unexpected(name))
+            arguments[name] = value
+        if missing := parameters.required - arguments.keys():
+            names = ", ".join(repr(name) for name in parameters.names if name in missing)
+            raise InvalidArgumentsError(f"{self.label}() misses the argument {names}.")
+        return arguments
+
+    def _unexpected(self, name: str) -> str:
+        if name in self.parameters.injected:
+            return f"{self.label}(): {name!r} is supplied by the worker. Leave it out."
+        return (
+            f"{self.label}() has no argument {name!r}.{did_you_mean(name, self.parameters.names)}"
+        )
+
+    def _encode_plain(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            checked = self._plain.validate_python(arguments, strict=True)
+            values = self._plain.dump_python(checked, mode="json", by_alias=True)
+        except ValidationError as error:
+            raise InvalidArgumentsError(self._describe(error, "Arguments")) from error
+        except (PydanticSerializationError, ValueError, RecursionError) as error:
+            raise InvalidArgumentsError(
+                f"{self.label}(): the arguments cannot be written as JSON: {error}."
+            ) from error
+        if not self._exact:
+            self._check_round_trip(checked, values)
+        return dict(values)
+
+    def _check_round_trip(self, checked: dict[str, Any], values: dict[str, Any]) -> None:
+        try:
+            back = self._plain.validate_json(json.dumps(values))
+        except (ValidationError, ValueError) as error:
+            raise InvalidArgumentsError(
+                f"{self.label}(): the arguments cannot be read back from JSON: {error}."
+            ) from error
+        for name, value in checked.items():
+            if type(back[name]) is not type(value) or back[name] != value:
+                raise InvalidArgumentsError(
+                    f"{self.label}(): the argument {name!r} is {value!r} and would reach the handler "
+                    f"as {back[name]!r}. Annotate it with a type that JSON can tell apart."
+                )
+
+    def _encode_entities(self, name: str, value: Any, encoded: Encoded) -> Any:
+        parameter = self.parameters.entities[name]
+        if value is None and parameter.optional:
+            return None
+        if parameter.shape is Shape.ONE:
+            return self._refer(parameter, value, None, encoded)
+        if parameter.shape is Shape.LIST and isinstance(value, list | tuple):
+            return [self._refer(parameter, v, i, encoded) for i, v in enumerate(value)]
+        if parameter.shape is Shape.DICT and isinstance(value, Mapping):
+            return {k: self._refer(parameter, v, k, encoded) for k, v in value.items()}
+        raise InvalidArgumentsError(
+            f"{self.label}(): the argument {name!r} takes a {parameter.shape.value} of "
+            f"{parameter.entity.__name__}, not {type(value).__name__}."
+        )
+
+    def _refer(
+        self,
+        parameter: EntityParameter,
+        value: Any,
+        item: int | str | None,
+        encoded: Encoded,
+    ) -> Any:
+        if value is None and parameter.item_optional:
+            return None
+        if not isinstance(value, parameter.entity):
+            raise InvalidArgumentsError(
+                f"{self.label}(): the argument {parameter.name!r} takes an instance of "
+                f"{parameter.entity.__name__}, not {type(value).__name__}."
+            )
+        reference = Reference(value, self._keys[parameter.name])
+        encoded.references.append(reference)
+        key = reference.key()
+        if key is None:
+            encoded.unresolved.append(Unresolved(reference, parameter.name, item))
+        return key
+
+    def _checked_text(self, values: dict[str, Any]) -> str:
+        try:
+            text = dump(values)
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise InvalidArgumentsError(
+                f"{self.label}(): a text argument holds the lone surrogate "
+                f"{error.object[error.start]!a}, which PostgreSQL cannot store."
+            ) from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidArgumentsError(
+                f"{self.label}(): the arguments cannot be written as JSON: {error}."
+            ) from error
+        if size > MAX_BYTES:
+            raise InvalidArgumentsError(
+                f"{self.label}(): the arguments take {size:,} bytes as JSON, the limit is "
+                f"{MAX_BYTES:,}. Store the value in a table and pass its key."
+            )
+        self._check_depth(values, text)
+        if "\\u0000" in text and any("\0" in one for one in _texts(values)):
+            raise InvalidArgumentsError(
+                f"{self.label}(): a text argument holds U+0000, which PostgreSQL cannot store."
+            )
+        return text
+
+    def _check_depth(self, values: dict[str, Any], text: str) -> None:
+        if text.count("[") + text.count("{") > MAX_DEPTH and _depth(values) > MAX_DEPTH:
+            raise InvalidArgumentsError(
+                f"{self.label}(): the arguments are nested deeper than {MAX_DEPTH} levels."
+            )
+
+    def _adapter(self, annotations: Mapping[str, Any]) -> TypeAdapter[Any]:
+        required = self.parameters.required
+        fields = {
+            name: Required[_aware(kind)] if name in required else NotRequired[_aware(kind)]
+            for name, kind in annotations.items()
+        }
+        arguments = TypedDict("arguments", fields)  # type: ignore[misc] # made from a signature
+        try:
+            return TypeAdapter(with_config(_CONFIG)(arguments))
+        except (PydanticSchemaGenerationError, PydanticUserError) as error:
+            raise TaskDefinitionError(
+                f"Task {self.label}: an argument cannot be stored as JSON. {error}"
+            ) from error
+
+    def _describe(self, error: ValidationError, subject: str) -> str:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc']))!r}: {one['msg']}, got {_short(one.get('input'))}"
+            for one in error.errors(include_url=False)
+        )
+        return f"{subject} do not fit {self.label}(): {problems}."
+
+
+def dump(values: Any) -> str:
+    """Return ``values`` as compact JSON; NaN and infinity are refused with a `ValueError`."""
+    return json.dumps(values, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
+def _aware(annotation: Any) -> Any:
+    """Return ``annotation`` with every ``datetime`` in it made one that needs a time zone."""
+    if annotation is datetime:
+        return AwareDatetime
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if not parts or origin is Literal:
+        return annotation
+    if origin is Annotated:
+        return Annotated[(_aware(parts[0]), *parts[1:])]
+    if origin in {Union, UnionType}:
+        return Union[tuple(_aware(part) for part in parts)]  # noqa: UP007 - made at run time
+    if origin in _CONTAINERS:
+        return origin[tuple(part if part is ... else _aware(part) for part in parts)]
+    return annotation
+
+
+_CONTAINERS = {list, dict, tuple, set, frozenset}
+_SCALARS = {str, int, float, bool, bytes, NoneType, UUID, Decimal, date, datetime, time, timedelta}
+
+
+def _is_exact(annotation: Any) -> bool:
+    """Tell whether every value of this type comes back equal from JSON, without a look at it."""
+    if annotation in _SCALARS:
+        return True
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in {Union, UnionType}:
+        members = [part for part in parts if part is not NoneType]
+        return len(members) == 1 and _is_exact(members[0])
+    if origin is Literal:
+        return False
+    if origin in _CONTAINERS:
+        return all(part is ... or _is_exact(part) for part in parts)
+    return isinstance(annotation, type) and issubclass(annotation, Enum)
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield key
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)

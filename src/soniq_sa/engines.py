@@ -1,0 +1,99 @@
+"""Engines of our own, beside those of the application.
+
+Claiming, listening, beating and waking use connections that are not the application's, but are made
+in the same way: with its ``connect_args``, its ``creator``, its event listeners.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.engine import Engine, create_engine
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import Pool
+
+from soniq_sa.errors import NoDatabaseError, NoDriverError
+
+_ASYNCPG = "postgresql+asyncpg"
+_SYNC_DRIVERS = {"psycopg": "postgresql+psycopg", "psycopg2": "postgresql+psycopg2"}
+_POSTGRES = ("postgresql", "postgres")
+
+
+def parse_url(url: str | URL) -> URL:
+    """Return ``url`` parsed; refuse what is not a PostgreSQL URL."""
+    try:
+        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if isinstance(url, str) else url)
+    except ArgumentError as error:
+        raise NoDatabaseError(
+            f"The database URL cannot be read: {error}. It looks like "
+            "postgresql://user:password@host:5432/database."
+        ) from error
+    if parsed.get_backend_name() not in _POSTGRES:
+        raise NoDatabaseError(
+            f"The database URL {parsed.render_as_string(hide_password=True)!r} is not for PostgreSQL. "
+            "It looks like postgresql://user:password@host:5432/database."
+        )
+    return parsed
+
+
+def asyncpg_url(url: str | URL) -> URL:
+    """Return ``url`` for asyncpg, with libpq's ``sslmode`` and ``application_name`` translated."""
+    parsed = parse_url(url).set(drivername=_ASYNCPG)
+    query = dict(parsed.query)
+    if "sslmode" in query:
+        query.setdefault("ssl", query.pop("sslmode"))
+    query.pop("application_name", None)
+    return parsed.set(query=query)
+
+
+def make_async_engine(url: str | URL) -> AsyncEngine:
+    """Return an engine on asyncpg for any PostgreSQL URL."""
+    return create_async_engine(asyncpg_url(url), hide_parameters=True)
+
+
+def make_sync_engine(url: str | URL) -> Engine:
+    """Return an engine on psycopg, or psycopg2, for any PostgreSQL URL."""
+    parsed = parse_url(url)
+    for module, driver in _SYNC_DRIVERS.items():
+        if find_spec(module) is not None:
+            return create_engine(parsed.set(drivername=driver), hide_parameters=True)
+    raise NoDriverError(
+        "A handler that takes a Session needs a synchronous driver, and neither psycopg nor psycopg2 "
+        "is installed. Install one: pip install 'soniq-sa[psycopg]'."
+    )
+
+
+def own_engine(engine: Engine, *, poolclass: type[Pool] | None = None) -> Engine:
+    """Return an engine that connects as ``engine`` does, with a pool of its own."""
+    pool = engine.pool.recreate()
+    if poolclass is not None:
+        pool = poolclass(pool._creator, _dispatch=pool.dispatch, dialect=engine.dialect)  # noqa: SLF001 - Pool.recreate() keeps the class
+    return Engine(pool, engine.dialect, engine.url, hide_parameters=True)
+
+
+def own_async_engine(
+    source: Engine | AsyncEngine | str | URL, *, poolclass: type[Pool] | None = None
+) -> AsyncEngine:
+    """Return an asyncpg engine with a pool of its own, to the database of ``source``."""
+    if isinstance(source, AsyncEngine) and source.dialect.driver == "asyncpg":
+        return AsyncEngine(own_engine(source.sync_engine, poolclass=poolclass))
+    url = source.url if isinstance(source, Engine | AsyncEngine) else source
+    return AsyncEngine(own_engine(make_async_engine(url).sync_engine, poolclass=poolclass))
+
+
+def autocommitting(engine: Engine) -> Engine:
+    """Return ``engine`` in autocommit mode: each statement is a transaction."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def shown_url(engine: Engine | AsyncEngine) -> str:
+    """Return the URL of ``engine`` for people: without the password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+def is_postgresql(bind: Any) -> bool:
+    """Tell whether a connection or engine talks to PostgreSQL."""
+    return bool(bind.dialect.name == "postgresql")

@@ -1,0 +1,207 @@
+"""The tables of soniq-sa, as mixins for the user's declarative base.
+
+Only plain SQLAlchemy types are used: a type of ours would be an import in the user's migrations.
+Names of indexes and checks end in a version, because Alembic does not see a changed predicate.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
+from sqlalchemy.sql.naming import conv
+
+from soniq_sa.ids import uuid7
+from soniq_sa.models.mixin import TableMixin, id_of_wrong_order
+from soniq_sa.models.roles import Role
+from soniq_sa.options import DEFAULT_PRIORITY, DEFAULT_QUEUE, DEFAULT_RETRIES
+from soniq_sa.states import JobState
+
+
+def _column(type_: Any, *, default: Any = None, **options: Any) -> MappedColumn[Any]:
+    if default is not None:
+        options |= {"insert_default": default, "server_default": text(_literal(default))}
+    options.setdefault("nullable", False)
+    return mapped_column(type_, sort_order=-100, **options)
+
+
+def _literal(value: str | int) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _time(**options: Any) -> MappedColumn[Any]:
+    return _column(DateTime(timezone=True), **options)
+
+
+class JobMixin(TableMixin):
+    """The table of the jobs, ``soniq_jobs``: one row, one piece of work.
+
+    Put it before the declarative base, and add columns or relationships as in any other model::
+
+        class Job(JobMixin, Base):
+            tenant_id: Mapped[int | None] = mapped_column(ForeignKey("tenants.id"))
+
+    ``__tablename__`` and ``__table_args__`` may be overridden.
+    """
+
+    __tablename__: Any = "soniq_jobs"
+    soniq_role = Role.JOB
+
+    if TYPE_CHECKING:
+        id: Mapped[uuid.UUID]
+        task: Mapped[str]
+        queue: Mapped[str]
+        state: Mapped[str]
+        priority: Mapped[int]
+        run_at: Mapped[datetime]
+        args: Mapped[dict[str, Any]]
+        attempts: Mapped[int]
+        max_attempts: Mapped[int]
+        claims: Mapped[int]
+        crashes: Mapped[int]
+        worker_id: Mapped[uuid.UUID | None]
+        claimed_at: Mapped[datetime | None]
+        finished_at: Mapped[datetime | None]
+        reason: Mapped[str | None]
+        error: Mapped[str | None]
+        created_at: Mapped[datetime]
+    else:
+        id = id_of_wrong_order()
+
+    @classmethod
+    def soniq_columns(cls) -> dict[str, MappedColumn[Any]]:
+        """Return the columns of the job table."""
+        return {
+            "id": _column(Uuid(), primary_key=True, insert_default=uuid7),
+            "task": _column(Text()),
+            "queue": _column(Text(), default=DEFAULT_QUEUE),
+            "state": _column(Text(), default=JobState.QUEUED.value),
+            "priority": _column(SmallInteger(), default=DEFAULT_PRIORITY),
+            "run_at": _time(server_default=func.now()),
+            "args": _column(
+                JSON().with_variant(JSONB(), "postgresql"),
+                insert_default=dict,
+                server_default=text("'{}'"),
+            ),
+            "attempts": _column(Integer(), default=0),
+            "max_attempts": _column(Integer(), default=DEFAULT_RETRIES + 1),
+            "claims": _column(Integer(), default=0),
+            "crashes": _column(Integer(), default=0),
+            "worker_id": _column(Uuid(), nullable=True),
+            "claimed_at": _time(nullable=True),
+            "finished_at": _time(nullable=True),
+            "reason": _column(Text(), nullable=True),
+            "error": _column(Text(), nullable=True),
+            "created_at": _time(server_default=func.now()),
+        }
+
+    @classmethod
+    def soniq_complete(cls, table: Table) -> None:
+        """Add the state check and the three partial indexes."""
+        states = ", ".join(f"'{state}'" for state in JobState)
+        columns = table.c
+        CheckConstraint(f"state IN ({states})", name=conv(f"ck_{table.name}_state_1"), table=table)
+        _partial_index(
+            f"ix_{table.name}_claim_1",
+            [columns.queue, columns.priority, columns.run_at, columns.id],
+            JobState.QUEUED,
+        )
+        _partial_index(f"ix_{table.name}_due_1", [columns.run_at], JobState.SCHEDULED)
+        _partial_index(f"ix_{table.name}_owner_1", [columns.worker_id], JobState.PROCESSING)
+
+    @classmethod
+    def soniq_storage(cls) -> dict[str, Any]:
+        """Return storage parameters for a table whose rows change state three times.
+
+        Vacuum follows the number of dead rows, not the size of the history.
+        """
+        return {
+            "autovacuum_vacuum_scale_factor": 0.02,
+            "autovacuum_vacuum_insert_scale_factor": 0.05,
+            "autovacuum_analyze_scale_factor": 0.02,
+        }
+
+
+def _partial_index(name: str, columns: list[Any], state: JobState) -> None:
+    where = text(f"state = '{state}'")
+    Index(conv(name), *columns, postgresql_where=where, sqlite_where=where)
+
+
+class AttemptMixin(TableMixin):
+    """The table of the attempts that did not succeed, ``soniq_attempts``."""
+
+    __tablename__: Any = "soniq_attempts"
+    soniq_role = Role.ATTEMPT
+
+    if TYPE_CHECKING:
+        job_id: Mapped[uuid.UUID]
+        claim: Mapped[int]
+        worker_id: Mapped[uuid.UUID | None]
+        started_at: Mapped[datetime | None]
+        finished_at: Mapped[datetime]
+        outcome: Mapped[str]
+        error: Mapped[str | None]
+    else:
+        job_id = id_of_wrong_order()
+
+    @classmethod
+    def soniq_columns(cls) -> dict[str, MappedColumn[Any]]:
+        """Return the columns of the attempt table."""
+        return {
+            "job_id": _column(Uuid(), primary_key=True),
+            "claim": _column(Integer(), primary_key=True, autoincrement=False),
+            "worker_id": _column(Uuid(), nullable=True),
+            "started_at": _time(nullable=True),
+            "finished_at": _time(server_default=func.now()),
+            "outcome": _column(Text()),
+            "error": _column(Text(), nullable=True),
+        }
+
+
+class WorkerMixin(TableMixin):
+    """The table of the living workers, ``soniq_workers``: one row while a worker's lease runs.
+
+    ``lock_key`` names the session advisory lock that the worker holds; None where there is none.
+    """
+
+    __tablename__: Any = "soniq_workers"
+    soniq_role = Role.WORKER
+
+    if TYPE_CHECKING:
+        id: Mapped[uuid.UUID]
+        name: Mapped[str]
+        lock_key: Mapped[int | None]
+        started_at: Mapped[datetime]
+        beat_at: Mapped[datetime]
+        expires_at: Mapped[datetime]
+    else:
+        id = id_of_wrong_order()
+
+    @classmethod
+    def soniq_columns(cls) -> dict[str, MappedColumn[Any]]:
+        """Return the columns of the worker table."""
+        return {
+            "id": _column(Uuid(), primary_key=True),
+            "name": _column(Text()),
+            "lock_key": _column(BigInteger(), nullable=True),
+            "started_at": _time(server_default=func.now()),
+            "beat_at": _time(server_default=func.now()),
+            "expires_at": _time(),
+        }

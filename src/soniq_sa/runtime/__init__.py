@@ -1,0 +1,1 @@
+"""The worker process: one service a file, all of one shape (see ``service``)."""

@@ -1,0 +1,197 @@
+"""Keeps the slots full.
+
+One claim takes as many jobs as there are free slots. While jobs are over in a moment, the next batch
+is taken before the last one is finished (at most once more the concurrency), so that neither the
+handlers nor the database wait for each other; while they are slow nothing is taken ahead, because a
+job that waits here cannot be run by an idle worker elsewhere.
+
+A claim whose answer was lost may have given jobs to this worker that it does not know of. So after
+every trouble, and at each beat while it holds jobs, the worker compares what the table says is its
+own with what it holds, and releases the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from soniq_sa.events import Events, JobsReleased
+from soniq_sa.models.roles import Models
+from soniq_sa.runtime.jobs import HeldJob, HeldJobs
+from soniq_sa.runtime.lease import Lease
+from soniq_sa.runtime.link import Link
+from soniq_sa.runtime.service import Service
+from soniq_sa.statements.channel import DUE_HINT
+from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
+from soniq_sa.statements.finish import release_jobs
+from soniq_sa.statements.upkeep import owned_jobs
+
+_AHEAD = 0.02
+"""Seconds of work that may be claimed ahead."""
+_GATHER = 0.005
+"""Under load, slots that become free within this time are filled by one claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a worker takes. ``queues`` None means every queue, of which ``known`` are the first."""
+
+    queues: tuple[str, ...] | None
+    known: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+
+class Claimer(Service):
+    """Claim jobs when there are slots, and when there may be jobs."""
+
+    name = "claimer"
+
+    def __init__(
+        self,
+        events: Events,
+        engine: AsyncEngine,
+        models: Models,
+        lease: Lease,
+        held: HeldJobs,
+        served: Served,
+        *,
+        concurrency: int,
+        poll_interval: float,
+        on_claimed: Callable[[list[HeldJob]], None],
+        on_empty: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(events)
+        self._link = Link(engine)
+        self._lease = lease
+        self._held = held
+        self._served = served
+        self._queues = list(served.queues or served.known)
+        self._concurrency = concurrency
+        self._poll_interval = poll_interval
+        self._on_claimed = on_claimed
+        self._on_empty = on_empty
+        self._claim = claim_jobs(models)
+        self._owned = owned_jobs(models)
+        self._release = release_jobs(models)
+        self._find_queues = queues_with_jobs(models)
+        self._pace = Pace()
+        self._unsure = True
+        self._compared_at = 0.0
+        self._looked_at = 0.0
+
+    def note_wakeup(self, queues: frozenset[str]) -> None:
+        """Look for jobs; ``queues`` says where they are, and is empty if that is not known."""
+        named = queues - {DUE_HINT}
+        if queues and not named:
+            return
+        if self._served.queues is None:
+            self._queues += named - set(self._queues)
+        elif named and named.isdisjoint(self._served.queues):
+            return
+        self.wake()
+
+    def note_over(self, count: int) -> None:
+        """Learn that the ends of ``count`` jobs are written: there are slots, and this is the pace."""
+        self._pace.count += count
+        self.wake()
+
+    async def run_once(self) -> float | None:
+        """Claim as many jobs as there are slots for."""
+        if self._unsure or (self._held and self._now() - self._compared_at > self._lease.every):
+            await self._release_unknown()
+        self._pace.measure(self._now())
+        room = self._room()
+        if room <= min(self._pace.rate * _GATHER, self._concurrency / 2) and self._held:
+            return self._poll_interval
+        claimed = await self._claim_up_to(room)
+        self._on_claimed(claimed)
+        if len(claimed) == room:
+            return 0
+        if not claimed and not self._held:
+            await self._on_empty()
+        return 0 if await self._find_new_queues() else self._poll_interval
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._link.close()
+
+    def _room(self) -> int:
+        ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
+        return self._concurrency + ahead - len(self._held)
+
+    async def _claim_up_to(self, limit: int) -> list[HeldJob]:
+        self._queues.append(self._queues.pop(0))
+        worker_id = self._lease.worker_id
+        self._unsure = True
+        rows = await self._link.execute(
+            self._claim,
+            {
+                "queues": self._queues,
+                "tasks": self._served.tasks,
+                "limit": limit,
+                "owner": worker_id,
+            },
+        )
+        self._unsure = False
+        jobs = [HeldJob(*row, worker_id) for row in rows]
+        jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
+        for job in jobs:
+            self._held.add(job)
+        return jobs
+
+    async def _find_new_queues(self) -> bool:
+        """Look, once in a poll interval, for queues that nobody has named yet."""
+        if self._served.queues is not None or self._now() - self._looked_at < self._poll_interval:
+            return False
+        self._looked_at = self._now()
+        found = {row.queue for row in await self._link.execute(self._find_queues)}
+        new = found - set(self._queues)
+        self._queues += new
+        return bool(new)
+
+    async def _release_unknown(self) -> None:
+        worker_id = self._lease.worker_id
+        rows = await self._link.execute(self._owned, {"owner": worker_id})
+        unknown = self._not_held(rows)
+        if unknown:
+            await self._link.execute(
+                self._release,
+                {
+                    "owner": worker_id,
+                    "ids": [row.id for row in unknown],
+                    "claim_numbers": [row.claims for row in unknown],
+                },
+            )
+            self.events.emit(JobsReleased(len(unknown)))
+        self._unsure = False
+        self._compared_at = self._now()
+
+    def _not_held(self, rows: Iterable[Row[Any]]) -> list[Row[Any]]:
+        return [row for row in rows if (row.id, row.claims) not in self._held]
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Pace:
+    """How many jobs a second are over, smoothed."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+        self.count = 0
+        self._since = 0.0
+
+    def measure(self, now: float) -> None:
+        """Take the jobs counted since the last time into the rate."""
+        elapsed = now - self._since
+        if elapsed < _GATHER:
+            return
+        weight = min(1.0, elapsed / 0.1)
+        self.rate += weight * (self.count / elapsed - self.rate)
+        self.count, self._since = 0, now

@@ -1,0 +1,225 @@
+"""Calls one handler with what it asks for, and with a session commits its end.
+
+With a session the order is fixed, and it is what makes database effects exactly-once:
+
+    open the session ──▶ load the entities ──▶ handler ──▶ flush ──▶ fenced finish ──▶ COMMIT
+
+The finish is the last statement of the handler's own transaction. If the worker dies before the
+COMMIT nothing of the run is there; if the COMMIT arrived, the job is done, whether or not the answer
+came back. If the fence finds that the job is another worker's, everything is rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
+
+from soniq_sa.context import JobContext
+from soniq_sa.errors import CommitRefusedError, InvalidArgumentsError, LeaseLostError
+from soniq_sa.models.roles import Models
+from soniq_sa.outcome import DONE, SETTLED, Outcome
+from soniq_sa.runtime.entities import load_entities
+from soniq_sa.runtime.failure import InvalidJob
+from soniq_sa.runtime.jobs import HeldJob
+from soniq_sa.runtime.threads import Threads
+from soniq_sa.signature import Injection
+from soniq_sa.statements.finish import finish_done
+from soniq_sa.task import Task
+
+StartClock = Callable[[HeldJob], None]
+
+_GUARD = "soniq_sa_guard"
+
+
+class Handler(ABC):
+    """A task, ready to run. ``start_clock`` is called when the time of the attempt begins."""
+
+    def __init__(self, task: Task[..., Any], start_clock: StartClock) -> None:
+        self.task = task
+        self.codec = task.codec
+        self.start_clock = start_clock
+        self._context_names = [
+            name
+            for name, kind in self.codec.parameters.injected.items()
+            if kind is Injection.CONTEXT
+        ]
+
+    @abstractmethod
+    async def run(self, job: HeldJob) -> Outcome:
+        """Run the handler for ``job``."""
+
+    def arguments(self, job: HeldJob) -> dict[str, Any]:
+        """Return the decoded arguments, with the job's context where it is asked for."""
+        try:
+            arguments = self.codec.decode(job.args)
+        except InvalidArgumentsError as error:
+            raise InvalidJob(str(error)) from error
+        for name in self._context_names:
+            arguments[name] = _context(job)
+        return arguments
+
+    def call(self, arguments: dict[str, Any]) -> Any:
+        """Call the function itself."""
+        names = self.codec.parameters.positional_only
+        positional = [arguments.pop(name) for name in names if name in arguments]
+        return self.task.handler(*positional, **arguments)
+
+
+class AsyncHandler(Handler):
+    """An async handler without a session: its end is written in a batch."""
+
+    async def run(self, job: HeldJob) -> Outcome:
+        """Run it on the loop."""
+        self.start_clock(job)
+        await self.call(self.arguments(job))
+        return DONE
+
+
+class SyncHandler(Handler):
+    """A sync handler without a session."""
+
+    def __init__(self, task: Task[..., Any], start_clock: StartClock, threads: Threads) -> None:
+        super().__init__(task, start_clock)
+        self._threads = threads
+
+    async def run(self, job: HeldJob) -> Outcome:
+        """Run it in a thread."""
+        self.start_clock(job)
+        arguments = self.arguments(job)
+        await self._threads.run(lambda: self.call(arguments))
+        return DONE
+
+
+class AsyncSessionHandler(Handler):
+    """An async handler with a session, which also commits the end of the job."""
+
+    def __init__(
+        self,
+        task: Task[..., Any],
+        start_clock: StartClock,
+        models: Models,
+        sessions: async_sessionmaker[Any],
+        slots: asyncio.Semaphore,
+    ) -> None:
+        super().__init__(task, start_clock)
+        self._sessions = sessions
+        self._slots = slots
+        self._finish = finish_done(models)
+        self._names = _session_names(self, Injection.ASYNC_SESSION)
+
+    async def run(self, job: HeldJob) -> Outcome:
+        """Run it on the loop, inside a session of its own."""
+        async with self._slots, self._sessions() as session:
+            self.start_clock(job)
+            arguments = self.arguments(job)
+            if not session.in_transaction():
+                await session.begin()
+            with CommitGuard(session.sync_session) as guard:
+                await session.run_sync(load_entities, self.codec, arguments)
+                arguments |= dict.fromkeys(self._names, session)
+                await self.call(arguments)
+                await session.run_sync(_write_finish, self._finish, job)
+                guard.open()
+                await session.commit()
+        return SETTLED
+
+
+class SyncSessionHandler(Handler):
+    """A sync handler with a session, which also commits the end of the job."""
+
+    def __init__(
+        self,
+        task: Task[..., Any],
+        start_clock: StartClock,
+        models: Models,
+        sessions: sessionmaker[Any],
+        slots: asyncio.Semaphore,
+        threads: Threads,
+    ) -> None:
+        super().__init__(task, start_clock)
+        self._sessions = sessions
+        self._slots = slots
+        self._threads = threads
+        self._finish = finish_done(models)
+        self._names = _session_names(self, Injection.SESSION)
+
+    async def run(self, job: HeldJob) -> Outcome:
+        """Run it in a thread, inside a session of its own."""
+        async with self._slots:
+            self.start_clock(job)
+            arguments = self.arguments(job)
+            await self._threads.run(lambda: self._run_in_session(job, arguments))
+        return SETTLED
+
+    def _run_in_session(self, job: HeldJob, arguments: dict[str, Any]) -> None:
+        with self._sessions() as session:
+            if not session.in_transaction():
+                session.begin()
+            with CommitGuard(session) as guard:
+                load_entities(session, self.codec, arguments)
+                arguments |= dict.fromkeys(self._names, session)
+                self.call(arguments)
+                _write_finish(session, self._finish, job)
+                guard.open()
+                session.commit()
+
+
+class CommitGuard:
+    """Refuse the commit of a handler's session until the end of the job is written in it."""
+
+    def __init__(self, session: Session) -> None:
+        self._info = session.info
+
+    def __enter__(self) -> CommitGuard:
+        self._info[_GUARD] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._info.pop(_GUARD, None)
+
+    def open(self) -> None:
+        """Let the commit through."""
+        self._info.pop(_GUARD, None)
+
+
+@event.listens_for(Session, "before_commit")
+def _refuse_commit(session: Session) -> None:
+    if _GUARD in session.info and not session.in_nested_transaction():
+        raise CommitRefusedError(
+            "The handler called commit() on the session that soniq-sa commits together with the end "
+            "of the job. Leave it out; for an earlier commit, open a session of your own."
+        )
+
+
+def _write_finish(session: Session, finish: Any, job: HeldJob) -> None:
+    session.flush()
+    written = session.execute(
+        finish, {"ids": [job.id], "claim_number": job.claims, "owner": job.worker_id}
+    )
+    if len(written.all()) != 1:
+        raise LeaseLostError(
+            f"The job {job.id} was taken over while it ran here. This run is rolled back."
+        )
+
+
+def _session_names(handler: Handler, kind: Injection) -> list[str]:
+    return [name for name, one in handler.codec.parameters.injected.items() if one is kind]
+
+
+def _context(job: HeldJob) -> JobContext:
+    return JobContext(
+        job_id=job.id,
+        task=job.task,
+        queue=job.queue,
+        attempt=job.attempt,
+        max_attempts=job.max_attempts,
+        worker_id=job.worker_id,
+        run_at=job.run_at,
+        created_at=job.created_at,
+    )

@@ -1,0 +1,231 @@
+"""The sign of life of a worker, from a thread of its own.
+
+A worker's row in the worker table carries ``expires_at``, renewed by each beat. The beat has its own
+thread, event loop and connection, so that a handler that blocks the worker's loop does not make the
+worker look dead. Job rows are never touched: a handler at REPEATABLE READ would fail at its commit.
+
+The connection also holds a session advisory lock, named in ``lock_key``. PostgreSQL lets go of it the
+moment the process dies, and the other workers see that within about a second, long before the lease
+ends. A new connection takes a new lock. Behind a pooler, which lends one connection to many clients,
+there is no lock: ``pg_backend_pid()`` is then not what the connection said at its start.
+
+If a beat finds no row, the others took this worker for dead and have its jobs: it drops them, and
+goes on under a new id.
+
+    thread  register ──▶ beat ──▶ beat ──▶ … ──▶ remove the row
+    loop        └▶ ready     └▶ confirmed, peers      └▶ or: lost, new id
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from soniq_sa.events import DatabaseBack, DatabaseLost, Event, Events
+from soniq_sa.models.roles import Models
+from soniq_sa.runtime.link import Backoff, DatabaseAway, Link, StatementRefused
+from soniq_sa.runtime.service import wait
+from soniq_sa.statements.upkeep import beat, register_worker, remove_worker, try_lock
+
+_LEAVE_DEADLINE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What one beat found out."""
+
+    worker_id: UUID
+    alive: bool
+    peers: int
+    direct: bool
+
+
+class Lease:
+    """The worker's side: who it is, and what the thread last found out."""
+
+    def __init__(
+        self,
+        events: Events,
+        models: Models,
+        make_engine: Callable[[], AsyncEngine],
+        *,
+        seconds: float,
+        every: float,
+        on_lost: Callable[[], None],
+    ) -> None:
+        """Prepare; must be made in the worker's loop.
+
+        make_engine: Called in the thread, since connections belong to one loop.
+        seconds, every: The length of the lease, and the time between two beats.
+        on_lost: Called in the worker's loop, when `worker_id` is new.
+        """
+        self.worker_id = uuid4()
+        self.every = every
+        self.seconds = seconds
+        self.peers = 0
+        self.direct = False
+        self.confirmed_at = 0.0
+        self._events = events
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._heart = Heart(models, make_engine, self, self._loop)
+
+    @property
+    def channel(self) -> str:
+        """Return the channel on which the beats of this worker are said."""
+        return self._heart.channel
+
+    async def start(self) -> None:
+        """Start the thread, and wait until the worker is registered."""
+        self._heart.start()
+        await self._ready.wait()
+
+    async def stop(self) -> None:
+        """Have the worker's row removed, and the thread end; give up after three seconds."""
+        self._heart.stop()
+        await wait(self._ended, _LEAVE_DEADLINE)
+
+    def note_beat(self, found: Beat) -> None:
+        """Take over what a beat found out."""
+        self.peers, self.direct = found.peers, found.direct
+        self.confirmed_at = self._loop.time()
+        if not found.alive:
+            self.worker_id = found.worker_id
+            self._on_lost()
+        self._ready.set()
+
+    def note_event(self, event: Event) -> None:
+        """Hand an event of the thread on."""
+        self._events.emit(event)
+
+    def note_end(self) -> None:
+        """Note that the thread has ended."""
+        self._ended.set()
+
+
+class Heart:
+    """The thread's side: a loop and a connection of its own."""
+
+    name = "lease"
+
+    def __init__(
+        self,
+        models: Models,
+        make_engine: Callable[[], AsyncEngine],
+        lease: Lease,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.channel = f"soniq_sa:{uuid4().hex}"
+        self._make_engine = make_engine
+        self._lease = lease
+        self._loop = loop
+        self._worker_id = lease.worker_id
+        self._period = {"lease": lease.seconds}
+        self._every = lease.every
+        self._beat = beat(models)
+        self._register = register_worker(models)
+        self._remove = remove_worker(models)
+        self._lock = try_lock()
+        self._lock_key: int | None = None
+        self._registered = False
+        self._backoff = Backoff(longest=min(2.0, lease.every))
+        self._away = False
+        self._stopping = threading.Event()
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="soniq-sa-lease", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have the thread remove the row and end."""
+        self._stopping.set()
+        if self._own_loop is not None and not self._own_loop.is_closed():
+            self._own_loop.call_soon_threadsafe(self._leaving.set)
+
+    def _run(self) -> None:
+        asyncio.run(self._live())
+        self._tell(self._lease.note_end)
+
+    async def _live(self) -> None:
+        self._leaving = asyncio.Event()
+        self._own_loop = asyncio.get_running_loop()
+        engine = self._make_engine()
+        link = Link(engine)
+        while not self._stopping.is_set():
+            await wait(self._leaving, await self._beat_once(link))
+        await self._leave(link)
+        await link.close()
+        await engine.dispose()
+
+    async def _beat_once(self, link: Link) -> float:
+        """Beat, or try to; return the seconds until the next time."""
+        try:
+            await self._take_lock(link)
+            found = await self._renew(link) if self._registered else await self._enter(link)
+        except (DatabaseAway, StatementRefused) as error:
+            pause = self._backoff.next()
+            if not self._away:
+                self._tell(self._lease.note_event, DatabaseLost(self.name, str(error), pause))
+            self._away = True
+            return pause
+        if self._away:
+            self._tell(self._lease.note_event, DatabaseBack(self.name))
+        self._away = False
+        self._backoff.reset()
+        self._tell(self._lease.note_beat, found)
+        return self._every
+
+    async def _take_lock(self, link: Link) -> None:
+        """Take a lock on a new connection, unless a pooler stands in between."""
+        if link.connected:
+            return
+        self._lock_key = None
+        driver = await link.driver()
+        key = secrets.randbits(63)
+        (row,) = await link.execute(self._lock, {"lock": key})
+        if row.locked and row.pid == driver.get_server_pid():
+            self._lock_key = key
+
+    async def _enter(self, link: Link, *, alive: bool = True) -> Beat:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        who = {"owner": self._worker_id, "worker_name": name, "lock": self._lock_key}
+        await link.execute(self._register, who | self._period)
+        self._registered = True
+        return Beat(self._worker_id, alive, 1, self._lock_key is not None)
+
+    async def _renew(self, link: Link) -> Beat:
+        who: dict[str, Any] = {"owner": self._worker_id, "lock": self._lock_key}
+        rows = await link.execute(self._beat, who | self._period | {"channel": self.channel})
+        if rows:
+            return Beat(self._worker_id, True, rows[0].peers, self._lock_key is not None)
+        self._worker_id = uuid4()
+        return await self._enter(link, alive=False)
+
+    async def _leave(self, link: Link) -> None:
+        if not self._registered:
+            return
+        try:
+            async with asyncio.timeout(_LEAVE_DEADLINE):
+                await link.execute(self._remove, {"owner": self._worker_id})
+        except (DatabaseAway, StatementRefused, TimeoutError):
+            pass
+
+    def _tell(self, function: Callable[..., None], *args: Any) -> None:
+        """Call ``function`` in the worker's loop, if that still runs."""
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            self._stopping.set()

@@ -1,0 +1,131 @@
+"""A connection that one part of the worker holds, with a deadline on everything it waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.base import Executable
+
+_REFUSALS = ("22", "23", "54")
+"""SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded."""
+
+_GOODBYE = 2.0
+
+DEADLINE = 10.0
+"""Seconds that connecting or a statement of the worker's own may take."""
+
+
+class DatabaseAway(Exception):  # noqa: N818 - a state, not an error of the program
+    """The database did not answer, or refused: what was asked may or may not have happened."""
+
+
+class StatementRefused(Exception):  # noqa: N818 - a state, not an error of the program
+    """The database answered that a value is not acceptable: repeating it would not help."""
+
+
+class Link:
+    """A held autocommit connection, made when it is needed and dropped at the first trouble."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether a connection is held."""
+        return self._connection is not None
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """Run one statement and return its rows.
+
+        Raises `StatementRefused` if a value is not acceptable, else `DatabaseAway`.
+        """
+        try:
+            async with self._turn, asyncio.timeout(DEADLINE):
+                connection = await self.connection()
+                result = await connection.execute(statement, parameters)
+                return result.all() if result.returns_rows else ()
+        except BaseException as error:  # whatever it was, the connection's state is not known
+            await self.drop()
+            if not isinstance(error, Exception):
+                raise
+            refused = _sqlstate(error).startswith(_REFUSALS)
+            raise (StatementRefused if refused else DatabaseAway)(describe(error)) from error
+
+    async def connection(self) -> AsyncConnection:
+        """Return the held connection, made now if there is none."""
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def driver(self) -> Any:
+        """Return the asyncpg connection below; raise `DatabaseAway` if there can be none."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                raw = await (await self.connection()).get_raw_connection()
+                return raw.driver_connection
+        except (SQLAlchemyError, OSError) as error:
+            await self.drop()
+            raise DatabaseAway(describe(error)) from error
+
+    async def close(self) -> None:
+        """Close the connection with a goodbye to the server, if that comes through."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, OSError):
+                async with asyncio.timeout(_GOODBYE):
+                    await connection.invalidate()
+                    await connection.close()
+
+    async def drop(self) -> None:
+        """Close the connection without a word to the server, which may not answer."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        with suppress(SQLAlchemyError, OSError):
+            raw = await connection.get_raw_connection()
+            if raw.driver_connection is not None:
+                raw.driver_connection.terminate()
+            await connection.invalidate()
+            await connection.close()
+
+
+class Backoff:
+    """Growing pauses with jitter, so that many workers do not come back at the same moment."""
+
+    def __init__(self, *, first: float = 0.1, longest: float = 5.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._step = 0
+
+    def next(self) -> float:
+        """Return the seconds until the next try."""
+        limit = min(self._longest, self._first * 2**self._step)
+        self._step += 1
+        return limit * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+    def reset(self) -> None:
+        """Start again with short pauses."""
+        self._step = 0
+
+
+def describe(error: BaseException) -> str:
+    """Return an error on one line, without statement and parameters, which may hold secrets."""
+    if isinstance(error, SQLAlchemyError) and (origin := getattr(error, "orig", None)) is not None:
+        error = origin
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""

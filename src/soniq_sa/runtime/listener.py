@@ -1,0 +1,91 @@
+"""Hears the wake-ups: an asyncpg connection that listens.
+
+Two channels: that of the job table, and the worker's own, on which each beat of the lease says
+``beat``. A beat that is confirmed and not heard means that the connection is half-open, so it is
+made anew. After every new LISTEN the worker looks for jobs: what was said meanwhile is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from soniq_sa.events import Events
+from soniq_sa.runtime.lease import Lease
+from soniq_sa.runtime.link import DatabaseAway, Link
+from soniq_sa.runtime.service import Service
+from soniq_sa.statements.channel import woken_queues
+
+_HEARING_DEADLINE = 5.0
+"""Seconds after which a confirmed beat must have been heard."""
+
+
+class Listener(Service):
+    """Keep listening, and hand each wake-up on."""
+
+    name = "listener"
+
+    def __init__(
+        self,
+        events: Events,
+        engine: AsyncEngine,
+        channel: str,
+        lease: Lease,
+        on_wakeup: Callable[[frozenset[str]], None],
+    ) -> None:
+        super().__init__(events)
+        self._link = Link(engine)
+        self._channel = channel
+        self._lease = lease
+        self._on_wakeup = on_wakeup
+        self._driver: Any = None
+        self._listening_since = 0.0
+        self._heard_at = 0.0
+
+    async def run_once(self) -> float | None:
+        """Listen if nothing listens; look whether the last beat was heard."""
+        if self._driver is not None and (self._driver.is_closed() or self._is_deaf()):
+            self._driver = None
+            await self._link.drop()
+        if self._driver is None:
+            await self._listen()
+        return self._lease.every
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._link.close()
+
+    async def _listen(self) -> None:
+        driver = await self._link.driver()
+        try:
+            async with asyncio.timeout(_HEARING_DEADLINE):
+                await driver.add_listener(self._channel, self._on_message)
+                await driver.add_listener(self._lease.channel, self._on_beat)
+        except Exception as error:  # asyncpg's own errors are imported by nobody here
+            await self._link.drop()
+            raise DatabaseAway(str(error)) from error
+        driver.add_termination_listener(self._on_lost)
+        self._driver = driver
+        self._listening_since = self._now()
+        self._on_wakeup(frozenset())
+
+    def _is_deaf(self) -> bool:
+        beat_at = self._lease.confirmed_at
+        last = max(self._heard_at, self._listening_since)
+        return beat_at > last and self._now() - beat_at > _HEARING_DEADLINE
+
+    def _on_message(self, _driver: Any, _pid: int, _channel: str, payload: str) -> None:
+        self._on_wakeup(woken_queues(payload))
+
+    def _on_beat(self, *_: Any) -> None:
+        self._heard_at = self._now()
+
+    def _on_lost(self, _driver: Any) -> None:
+        self.wake()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,215 @@
+"""The parts of a running worker, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+from soniq_sa.application import Application
+from soniq_sa.events import HandlerAbandoned, LeaseLost
+from soniq_sa.outcome import Failed, Outcome, Released
+from soniq_sa.runtime.claimer import Claimer, Served
+from soniq_sa.runtime.handler import (
+    AsyncHandler,
+    AsyncSessionHandler,
+    Handler,
+    SyncHandler,
+    SyncSessionHandler,
+)
+from soniq_sa.runtime.jobs import HeldJob, HeldJobs, Verdict
+from soniq_sa.runtime.lease import Lease
+from soniq_sa.runtime.listener import Listener
+from soniq_sa.runtime.recorder import Recorder
+from soniq_sa.runtime.runner import Runner
+from soniq_sa.runtime.service import Service, wait
+from soniq_sa.runtime.threads import Threads
+from soniq_sa.runtime.upkeep import DueWatch, Rescuer
+from soniq_sa.statements.channel import channel_of
+from soniq_sa.task import Task
+
+if TYPE_CHECKING:
+    from soniq_sa.settings import Settings
+
+_CANCEL_GRACE = 1.0
+_HURRIED_GRACE = 0.2
+_RECORD_GRACE = 5.0
+
+
+class Parts:
+    """Everything that a worker starts and stops."""
+
+    def __init__(
+        self,
+        soniq: Application,
+        settings: Settings,
+        served: Served,
+        engine: AsyncEngine,
+        *,
+        make_lease_engine: Callable[[], AsyncEngine],
+        listen_engine: AsyncEngine,
+        on_empty: Callable[[], None] | None,
+    ) -> None:
+        events, models = soniq.events, soniq.models
+        self.engine = engine
+        self._soniq = soniq
+        self._listen_engine = listen_engine
+        self._report_empty = on_empty
+        self._released = 0
+        self._slots: dict[Any, asyncio.Semaphore] = {}
+        self._threads = Threads()
+        self._held = HeldJobs()
+        self.runner = Runner(
+            concurrency=settings.concurrency,
+            job_timeout=settings.job_timeout,
+            on_end=self._on_end,
+        )
+        self.runner.handlers = {task.name: self._handler(task, settings) for task in soniq.tasks}
+        self.lease = Lease(
+            events,
+            models,
+            make_lease_engine,
+            seconds=settings.lease,
+            every=settings.beat_every,
+            on_lost=self._on_lease_lost,
+        )
+        self.claimer = Claimer(
+            events,
+            engine,
+            models,
+            self.lease,
+            self._held,
+            served,
+            concurrency=settings.concurrency,
+            poll_interval=settings.poll_interval,
+            on_claimed=self.runner.add,
+            on_empty=self._on_empty,
+        )
+        self.recorder = Recorder(events, engine, models, self._held, self._on_recorded)
+        self.due_watch = DueWatch(
+            events,
+            engine,
+            models,
+            poll_interval=settings.poll_interval,
+            on_queued=self.claimer.note_wakeup,
+        )
+        self.rescuer = Rescuer(
+            events,
+            engine,
+            models,
+            self.lease,
+            interval=settings.rescue_interval,
+            on_queued=self.claimer.note_wakeup,
+        )
+        self.listener = Listener(
+            events, listen_engine, channel_of(models.jobs), self.lease, self._on_wakeup
+        )
+        self._services: list[Service] = [
+            self.listener,
+            self.recorder,
+            self.due_watch,
+            self.rescuer,
+            self.claimer,
+        ]
+
+    async def start(self, stopping: asyncio.Event) -> None:
+        """Register the worker, then start all that loops; give up if ``stopping`` is set before."""
+        registered = asyncio.create_task(self.lease.start())
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({registered, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if registered.done():
+            for service in self._services:
+                service.start()
+        else:
+            registered.cancel()
+
+    async def stop(self, timeout: float, hurrying: asyncio.Event) -> int:
+        """Drain for ``timeout`` seconds, release what is left, and return how many jobs that was."""
+        for service in (self.claimer, self.due_watch, self.rescuer):
+            await service.stop()
+        self.runner.close()
+        await self._until_idle(timeout, hurrying)
+        self.runner.cancel_all(Verdict.RELEASED)
+        await wait(self.runner.idle, _HURRIED_GRACE if hurrying.is_set() else _CANCEL_GRACE)
+        for job in self.runner.give_up():
+            self._soniq.events.emit(HandlerAbandoned(job.id, job.task))
+        await self._write_ends()
+        await self.lease.stop()
+        for service in (self.recorder, self.listener):
+            await service.stop()
+        for service in self._services:
+            await service.close()
+        self._threads.close()
+        await self._listen_engine.dispose()
+        return self._released
+
+    async def _until_idle(self, timeout: float, hurrying: asyncio.Event) -> None:
+        waits = [asyncio.create_task(one.wait()) for one in (self.runner.idle, hurrying)]
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+
+    async def _write_ends(self) -> None:
+        deadline = asyncio.get_running_loop().time() + _RECORD_GRACE
+        while self.recorder.pending and asyncio.get_running_loop().time() < deadline:
+            self.recorder.wake()
+            await asyncio.sleep(0.005)
+
+    def _on_end(self, job: HeldJob, outcome: Outcome) -> None:
+        self._released += isinstance(outcome, Released)
+        self.recorder.add(job, outcome)
+
+    def _on_recorded(self, batch: list[HeldJob]) -> None:
+        self.claimer.note_over(len(batch))
+        delays = [job.outcome.delay for job in batch if isinstance(job.outcome, Failed)]
+        if known := [delay for delay in delays if delay is not None]:
+            self.due_watch.note_delay(min(known))
+
+    def _on_wakeup(self, queues: frozenset[str]) -> None:
+        self.claimer.note_wakeup(queues)
+        self.due_watch.note_wakeup(queues)
+
+    def _on_lease_lost(self) -> None:
+        self._soniq.events.emit(LeaseLost(self.runner.running))
+        self.runner.drop_waiting()
+        self.runner.cancel_all(Verdict.LOST)
+
+    async def _on_empty(self) -> None:
+        """Report, to a worker that ends when nothing is due, when the next job is."""
+        if self._report_empty is None:
+            return
+        left = await self.due_watch.seconds_to_next()
+        if left is not None and left <= 0:
+            self.due_watch.wake()
+        else:
+            self._report_empty()
+
+    def _handler(self, task: Task[..., Any], settings: Settings) -> Handler:
+        databases, models = self._soniq.databases, self._soniq.models
+        clock = self.runner.start_clock
+        if not task.codec.needs_session:
+            if task.is_async:
+                return AsyncHandler(task, clock)
+            return SyncHandler(task, clock, self._threads)
+        if task.is_async:
+            sessions = databases.async_sessions
+            slots = self._session_slots(sessions.kw.get("bind"), settings.concurrency)
+            return AsyncSessionHandler(task, clock, models, sessions, slots)
+        factory = databases.sync_sessions
+        slots = self._session_slots(factory.kw.get("bind"), settings.concurrency)
+        return SyncSessionHandler(task, clock, models, factory, slots, self._threads)
+
+    def _session_slots(self, bind: Any, concurrency: int) -> asyncio.Semaphore:
+        """Return what keeps handlers from waiting for the pool, and failing at its time limit."""
+        if bind not in self._slots:
+            pool = getattr(bind, "pool", None)
+            limit = concurrency
+            if isinstance(pool, QueuePool):
+                overflow = pool._max_overflow  # noqa: SLF001 - QueuePool tells its size only
+                limit = concurrency if overflow < 0 else max(1, pool.size() + overflow)
+            self._slots[bind] = asyncio.Semaphore(limit)
+        return self._slots[bind]

@@ -1,0 +1,88 @@
+"""The one shape of everything that loops in a worker.
+
+    start() ──▶ run_once() ──▶ sleep until the pause is over, or wake() ──▶ run_once() ──▶ … stop()
+
+``run_once`` returns the seconds until it wants to run again; None means: not until woken. If the
+database is away the service says so, waits with growing pauses, and comes back by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from abc import ABC, abstractmethod
+
+from soniq_sa.events import DatabaseBack, DatabaseLost, Events, PartFailed
+from soniq_sa.runtime.link import Backoff, DatabaseAway
+
+
+class Service(ABC):
+    """A part of the worker that runs again and again in a task of its own."""
+
+    name = "service"
+
+    def __init__(self, events: Events) -> None:
+        self.events = events
+        self._wake = asyncio.Event()
+        self._backoff = Backoff()
+        self._lost = False
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def run_once(self) -> float | None:
+        """Do what there is to do; return the seconds until the next time, None: until woken."""
+
+    def start(self) -> None:
+        """Begin to run in a task of its own."""
+        self._task = asyncio.create_task(self._run(), name=f"soniq-sa {self.name}")
+
+    def wake(self) -> None:
+        """Have it run now, or again at once if it is running."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Let the running turn end, and no other begin."""
+        self._stopping.set()
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                pause = await self.run_once()
+            except DatabaseAway as error:
+                await wait(self._stopping, self._note_lost(error))
+            except Exception:  # the border of a part: the worker never ends because of one
+                self.events.emit(PartFailed(self.name, traceback.format_exc()))
+                await wait(self._stopping, self._backoff.next())
+            else:
+                self._note_back()
+                await wait(self._wake, pause)
+
+    def _note_lost(self, error: DatabaseAway) -> float:
+        pause = self._backoff.next()
+        if not self._lost:
+            self.events.emit(DatabaseLost(self.name, str(error), pause))
+        self._lost = True
+        return pause
+
+    def _note_back(self) -> None:
+        if self._lost:
+            self.events.emit(DatabaseBack(self.name))
+        self._lost = False
+        self._backoff.reset()
+
+
+async def wait(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait until ``event`` is set, or ``seconds`` are over; None: as long as it takes."""
+    if seconds is not None and seconds <= 0:
+        await asyncio.sleep(0)
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

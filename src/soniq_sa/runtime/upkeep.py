@@ -1,0 +1,177 @@
+"""What any worker does for all: queue jobs that are due, and take over from workers that died."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from soniq_sa.events import Events, JobsRescued
+from soniq_sa.models.roles import Models
+from soniq_sa.runtime.lease import Lease
+from soniq_sa.runtime.link import Link
+from soniq_sa.runtime.service import Service
+from soniq_sa.states import JobState
+from soniq_sa.statements.channel import DUE_HINT, channel_of, wake_payload
+from soniq_sa.statements.enqueue import notify
+from soniq_sa.statements.upkeep import (
+    next_due,
+    promote_due,
+    rescue_jobs,
+    rescue_orphans,
+    unlocked_workers,
+)
+
+_PROMOTE_AT_ONCE = 1000
+_SECOND_LOOK = 0.3
+"""Seconds between the two looks that must both miss a worker's lock."""
+
+OnQueued = Callable[[frozenset[str]], None]
+
+
+class DueWatch(Service):
+    """Queue the scheduled jobs whose time has come; sleep until exactly the next one."""
+
+    name = "due watch"
+
+    def __init__(
+        self,
+        events: Events,
+        engine: AsyncEngine,
+        models: Models,
+        *,
+        poll_interval: float,
+        on_queued: OnQueued,
+    ) -> None:
+        super().__init__(events)
+        self._link = Link(engine)
+        self._channel = channel_of(models.jobs)
+        self._promote = promote_due(models)
+        self._next_due = next_due(models)
+        self._poll_interval = poll_interval
+        self._on_queued = on_queued
+
+    def note_wakeup(self, queues: frozenset[str]) -> None:
+        """Look when the next job is due, if a wake-up may speak of one."""
+        if not queues or DUE_HINT in queues:
+            self.wake()
+
+    def note_delay(self, delay: float) -> None:
+        """Look again when a job that was put off for ``delay`` seconds is due."""
+        asyncio.get_running_loop().call_later(delay, self.wake)
+
+    async def run_once(self) -> float | None:
+        """Queue what is due."""
+        left = await self.seconds_to_next()
+        if left is not None and left <= 0:
+            await self._queue_due()
+            left = await self.seconds_to_next()
+        return self._poll_interval if left is None else min(max(left, 0), self._poll_interval)
+
+    async def seconds_to_next(self) -> float | None:
+        """Return the seconds until the next scheduled job is due; None if there is none."""
+        ((left,),) = await self._link.execute(self._next_due)
+        return None if left is None else float(left)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._link.close()
+
+    async def _queue_due(self) -> None:
+        rows = await self._link.execute(self._promote, {"limit": _PROMOTE_AT_ONCE})
+        if not rows:
+            return
+        queues = frozenset(row.queue for row in rows)
+        self._on_queued(queues)
+        if len(rows) > 1:
+            await self._link.execute(notify(self._channel, wake_payload(queues)))
+
+
+class Rescuer(Service):
+    """Put the jobs of dead workers back: those without a lock at once, others when the lease ends."""
+
+    name = "rescuer"
+
+    def __init__(
+        self,
+        events: Events,
+        engine: AsyncEngine,
+        models: Models,
+        lease: Lease,
+        *,
+        interval: float,
+        on_queued: OnQueued,
+    ) -> None:
+        super().__init__(events)
+        self._link = Link(engine)
+        self._channel = channel_of(models.jobs)
+        self._lease = lease
+        self._interval = interval
+        self._on_queued = on_queued
+        self._unlocked = unlocked_workers(models)
+        self._rescue = rescue_jobs(models)
+        self._rescue_orphans = rescue_orphans(models)
+        self._suspects: dict[UUID, int] = {}
+        self._leases_seen_at = float("-inf")
+        self._orphans_seen_at = float("-inf")
+
+    async def run_once(self) -> float | None:
+        """Look for dead workers; a lock must be missed twice, for a worker may be reconnecting."""
+        if self._lease.peers:
+            await self._look_at_locks()
+            await self._look_at_leases()
+        await self._look_for_orphans()
+        if self._suspects:
+            return min(_SECOND_LOOK, self._interval)
+        return self._interval if self._lease.peers else self._lease.every
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._link.close()
+
+    async def _look_at_locks(self) -> None:
+        me = {"owner": self._lease.worker_id, "lease": self._lease.seconds}
+        rows = await self._link.execute(self._unlocked, me)
+        found = {row.id: row.lock_key for row in rows}
+        dead = {one: key for one, key in found.items() if self._suspects.get(one) == key}
+        self._suspects = {one: key for one, key in found.items() if one not in dead}
+        if dead:
+            await self._take_over(dead)
+
+    async def _look_at_leases(self) -> None:
+        if self._now() - self._leases_seen_at >= self._lease.every:
+            await self._take_over({})
+            self._leases_seen_at = self._now()
+
+    async def _take_over(self, dead: Mapping[UUID, int]) -> None:
+        rows = await self._link.execute(
+            self._rescue,
+            {
+                "owner": self._lease.worker_id,
+                "dead_ids": list(dead),
+                "dead_keys": list(dead.values()),
+            },
+        )
+        await self._announce(rows)
+
+    async def _look_for_orphans(self) -> None:
+        if self._now() - self._orphans_seen_at >= self._lease.seconds:
+            await self._announce(await self._link.execute(self._rescue_orphans))
+            self._orphans_seen_at = self._now()
+
+    async def _announce(self, rows: Sequence[Row[Any]]) -> None:
+        if not rows:
+            return
+        queued = [row.queue for row in rows if row.state == JobState.QUEUED]
+        self.events.emit(JobsRescued(len(queued), len(rows) - len(queued)))
+        if queued:
+            self._on_queued(frozenset(queued))
+            await self._link.execute(notify(self._channel, wake_payload(set(queued))))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

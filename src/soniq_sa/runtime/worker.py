@@ -1,0 +1,203 @@
+"""The worker: what it serves, and how it starts and stops.
+
+    listener ──wake──▶ claimer ──jobs──▶ runner ──outcomes──▶ recorder ──free slots──▶ claimer
+    due watch ──wake──▶ claimer          lease (a thread): signs of life
+    rescuer ──wake──▶ claimer
+
+To stop: claim nothing more, give back what has not started, wait for what runs, cancel and give back
+what is left, write all ends, remove the worker's row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from soniq_sa.application import Application
+from soniq_sa.deferred import load_settings
+from soniq_sa.engines import autocommitting, own_async_engine, shown_url
+from soniq_sa.events import DatabaseBack, DatabaseLost, WorkerDraining, WorkerStarted, WorkerStopped
+from soniq_sa.runtime.claimer import Served
+from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
+from soniq_sa.runtime.parts import Parts
+from soniq_sa.runtime.schema import check_schema
+from soniq_sa.runtime.service import wait
+
+if TYPE_CHECKING:
+    from soniq_sa.settings import Settings
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Worker:
+    """A worker inside a running event loop; `Soniq.run_worker` is the short form.
+
+    Options that are not given come from the settings (``SONIQ_SA_...``, see `Settings`), read in
+    `run`. All durations are seconds.
+
+    Example::
+
+        worker = Worker(soniq, queues=["billing"], concurrency=20)
+        task = asyncio.create_task(worker.run())
+        ...
+        worker.stop()
+        await task
+    """
+
+    def __init__(
+        self,
+        soniq: Application,
+        *,
+        queues: Iterable[str] | None = None,
+        concurrency: int | None = None,
+        run_once: bool = False,
+        poll_interval: float | None = None,
+        lease: float | None = None,
+        heartbeat: float | None = None,
+        rescue_interval: float | None = None,
+        drain_timeout: float | None = None,
+        job_timeout: float | None = None,
+        listen_url: str | None = None,
+    ) -> None:
+        """Check the options; raise `ConfigurationError` or `UnknownQueueError`.
+
+        queues: The queues to serve. Default: every queue, also those that come up later.
+        concurrency: How many jobs run at a time. Default 100.
+        run_once: Work until nothing is due, then return.
+        poll_interval, lease, heartbeat, rescue_interval, drain_timeout, job_timeout, listen_url: See
+            `Settings`.
+        """
+        self.soniq = soniq
+        self.settings = load_settings(
+            queues=None if queues is None else tuple(queues),
+            concurrency=concurrency,
+            poll_interval=poll_interval,
+            lease=lease,
+            heartbeat=heartbeat,
+            rescue_interval=rescue_interval,
+            drain_timeout=drain_timeout,
+            job_timeout=job_timeout,
+            listen_url=listen_url,
+        )
+        self._run_once = run_once
+        self._served = self._check_served()
+        self._stop_requests = 0
+        self._stopping = asyncio.Event()
+        self._hurrying = asyncio.Event()
+
+    def stop(self) -> None:
+        """Have the worker drain and return; called again, release everything and return at once."""
+        self._stop_requests += 1
+        self._stopping.set()
+        if self._stop_requests > 1:
+            self._hurrying.set()
+
+    async def run(self, *, handle_signals: bool = False) -> None:
+        """Work until `stop` is called, or with ``run_once`` until nothing is due.
+
+        handle_signals: Have SIGTERM and SIGINT call `stop`.
+
+        Waits, and says so, while the database is away. Raises `SchemaMissingError` if its tables are
+        not there, and `TaskDefinitionError` for a handler that cannot be run.
+        """
+        for task in self.soniq.tasks:
+            _ = task.codec
+        if handle_signals:
+            self._catch_signals()
+        engine = self._own_engine(None)
+        try:
+            if await self._await_database(engine):
+                await self._work(engine)
+        finally:
+            await engine.dispose()
+            await self.soniq.databases.dispose()
+            if handle_signals:
+                self._release_signals()
+
+    async def _await_database(self, engine: AsyncEngine) -> bool:
+        """Wait until the database answers; return False if the worker was stopped before."""
+        link, backoff, told = Link(engine), Backoff(), False
+        while not self._stopping.is_set():
+            try:
+                await check_schema(link, self.soniq.models)
+            except DatabaseAway as error:
+                pause = backoff.next()
+                if not told:
+                    self.soniq.events.emit(DatabaseLost(shown_url(engine), str(error), pause))
+                told = True
+                await wait(self._stopping, pause)
+                continue
+            if told:
+                self.soniq.events.emit(DatabaseBack(shown_url(engine)))
+            await link.close()
+            return True
+        return False
+
+    async def _work(self, engine: AsyncEngine) -> None:
+        parts = Parts(
+            self.soniq,
+            self.settings,
+            self._served,
+            engine,
+            make_lease_engine=lambda: self._own_engine(self._listen_url),
+            listen_engine=self._own_engine(self._listen_url),
+            on_empty=self.stop if self._run_once else None,
+        )
+        try:
+            await self._start(parts)
+            await self._stopping.wait()
+        except asyncio.CancelledError:
+            self._hurrying.set()
+            raise
+        finally:
+            await self._drain(parts)
+
+    async def _start(self, parts: Parts) -> None:
+        await parts.start(self._stopping)
+        self.soniq.events.emit(
+            WorkerStarted(
+                parts.lease.worker_id,
+                shown_url(parts.engine),
+                self._served.queues or (),
+                self._served.tasks,
+                self.settings.concurrency,
+                parts.lease.direct,
+            )
+        )
+
+    async def _drain(self, parts: Parts) -> None:
+        timeout = self.settings.drain_timeout
+        self.soniq.events.emit(WorkerDraining(parts.runner.running, timeout))
+        released = await parts.stop(timeout, self._hurrying)
+        self.soniq.events.emit(WorkerStopped(released))
+
+    def _check_served(self) -> Served:
+        tasks = self.soniq.tasks
+        queues = self.settings.queues
+        if queues is not None:
+            for name in queues:
+                tasks.check_queue(name)
+        return Served(queues, tuple(sorted(tasks.queues)), tuple(tasks.names))
+
+    @property
+    def _listen_url(self) -> str | None:
+        url = self.settings.listen_url
+        return None if url is None else url.get_secret_value()
+
+    def _own_engine(self, url: str | None) -> AsyncEngine:
+        engine = own_async_engine(url or self.soniq.databases.engine)
+        return AsyncEngine(autocommitting(engine.sync_engine))
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.stop)
+
+    def _release_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

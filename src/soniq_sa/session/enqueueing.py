@@ -1,0 +1,162 @@
+"""Adding jobs to a session: the functions, and the methods for session classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm.attributes import set_attribute
+
+from soniq_sa.errors import InvalidArgumentsError, SessionTypeError
+from soniq_sa.handle import JobHandle
+from soniq_sa.ids import uuid7
+from soniq_sa.models.mixins import JobMixin
+from soniq_sa.session.notes import Batch, RowNote, note_row, notes_of
+from soniq_sa.states import JobState
+from soniq_sa.task import Task
+
+if TYPE_CHECKING:
+    from soniq_sa.codec import Encoded
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+AnySession = Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
+
+
+def enqueue(
+    session: AnySession, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> JobHandle[R]:
+    """Add a job to the unit of work of ``session``; no I/O, nothing to await.
+
+    The job exists if and only if the transaction commits, and is gone with its savepoint. Takes any
+    ``Session``, ``AsyncSession``, ``scoped_session`` or subclass, such as SQLModel's and
+    Flask-SQLAlchemy's. ORM instances are legal arguments, also before they have a primary key.
+
+    Raises `InvalidArgumentsError` if the arguments do not fit the handler, and
+    `EntityReferenceError` for an instance that is deleted or belongs to another session.
+
+    Example::
+
+        session.add(order)
+        enqueue(session, send_invoice, order)
+        enqueue(session, send_invoice.options(delay=60), order)
+    """
+    target = sync_session(session)
+    _check_task(task)
+    encoded = task.codec.encode(args, kwargs)
+    encoded.check(target)
+    job = _new_row(task, uuid7(), encoded)
+    target.add(job)
+    return JobHandle(job.id, task.name, job)
+
+
+def enqueue_many(
+    session: AnySession, task: Task[..., R], rows: Iterable[Mapping[str, Any]], /
+) -> list[JobHandle[R]]:
+    """Add any number of jobs of one task to the unit of work: one INSERT at the flush.
+
+    rows: The arguments of each job, by name. They are checked here and now, and if one does not fit,
+        none is added.
+
+    The handles have no ``row``: no ORM instances are made. In ``session.new`` one instance stands
+    for the batch. Client-side defaults of your own columns on the job table are not applied.
+
+    Example::
+
+        enqueue_many(session, send_report, [{"user_id": 1}, {"user_id": 2}])
+    """
+    target = sync_session(session)
+    _check_task(task)
+    encoded = [_encode_row(task, index, row) for index, row in enumerate(rows)]
+    if not encoded:
+        return []
+    for one in encoded:
+        one.check(target)
+    ids = [uuid7() for _ in encoded]
+    carrier = _new_row(task, ids[0], encoded[0])
+    batch = Batch(carrier, task, ids, encoded)
+    note_row(carrier, RowNote(encoded[0], task.defaults, batch))
+    target.add(carrier)
+    notes_of(target).batches.append(batch)
+    return [JobHandle(job_id, task.name) for job_id in ids]
+
+
+def sync_session(session: AnySession) -> Session:
+    """Return the ``Session`` behind any kind of session; raise `SessionTypeError` for others."""
+    current = session() if isinstance(session, scoped_session | async_scoped_session) else session
+    if isinstance(current, AsyncSession):
+        return current.sync_session
+    if isinstance(current, Session):
+        return current
+    raise SessionTypeError(
+        f"enqueue() takes a SQLAlchemy session first, not {type(session).__name__}. "
+        "Write enqueue(session, task, ...) or session.enqueue(task, ...)."
+    )
+
+
+def _encode_row(task: Task[..., Any], index: int, row: Mapping[str, Any]) -> Encoded:
+    try:
+        return task.codec.encode((), row)
+    except InvalidArgumentsError as error:
+        error.add_note(f"In row {index} of enqueue_many.")
+        raise
+
+
+def _check_task(task: object) -> None:
+    if not isinstance(task, Task):
+        raise InvalidArgumentsError(
+            f"enqueue() takes a task, not {task!r}. Decorate the function with @soniq.job, and pass "
+            "the function itself, without calling it."
+        )
+
+
+def _new_row(task: Task[..., Any], job_id: UUID, encoded: Encoded) -> JobMixin:
+    """Return a job row with every column set: rows of one shape share one INSERT."""
+    options = task.defaults
+    job = task.tasks.models.Job()
+    for name, value in (
+        ("id", job_id),
+        ("task", task.name),
+        ("queue", options.queue),
+        ("state", (JobState.SCHEDULED if options.deferred else JobState.QUEUED).value),
+        ("priority", options.priority),
+        ("args", encoded.values),
+        ("max_attempts", options.max_attempts),
+    ):
+        set_attribute(job, name, value)
+    if encoded.references or options.deferred:
+        note_row(job, RowNote(encoded, options))
+    return job
+
+
+class EnqueueMixin:
+    """Give a session class ``enqueue`` and ``enqueue_many``; for sync and async sessions alike.
+
+    Example::
+
+        class MySession(EnqueueMixin, AsyncSession): ...
+    """
+
+    def enqueue(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """Add a job to the unit of work; see `soniq_sa.enqueue`."""
+        return enqueue(self, task, *args, **kwargs)  # type: ignore[arg-type]
+
+    def enqueue_many(
+        self, task: Task[..., R], rows: Iterable[Mapping[str, Any]], /
+    ) -> list[JobHandle[R]]:
+        """Add any number of jobs of one task; see `soniq_sa.enqueue_many`."""
+        return enqueue_many(self, task, rows)  # type: ignore[arg-type]
+
+
+class SoniqSession(EnqueueMixin, Session):
+    """A ``Session`` with ``enqueue``: ``sessionmaker(engine, class_=SoniqSession)``."""
+
+
+class AsyncSoniqSession(EnqueueMixin, AsyncSession):
+    """An ``AsyncSession`` with ``enqueue``: ``async_sessionmaker(engine, class_=AsyncSoniqSession)``."""
+
+    sync_session_class = SoniqSession

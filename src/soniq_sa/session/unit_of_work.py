@@ -1,0 +1,250 @@
+"""Jobs inside the application's unit of work.
+
+A job is an ORM instance in ``session.new``, so that rollback, savepoints, ``close()``, autoflush and
+two-phase commit need no bookkeeping here. What is left are the keys that nobody knows yet:
+
+    enqueue       check and encode the arguments; a pending entity leaves a gap
+    before_flush  batches of ``enqueue_many`` are inserted with one statement
+    before_insert the row of the entity may be inserted already: fill the gap, no extra statement
+    after_flush   one UPDATE per job table fills the other gaps, and sets due times by the database's
+                  clock; a gap that is still open raises, and the flush is rolled back
+    after_commit  wake the workers, on another connection (see ``wakeup``)
+
+The unit of work orders unrelated mappers by the names of their classes, so ``before_insert`` alone
+would be luck. The batch is in the session as one instance, its carrier: whatever takes the carrier
+out of the session (a rollback, a savepoint, ``close()``) takes the batch with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.inspection import inspect
+from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy.orm.attributes import set_attribute, set_committed_value
+
+from soniq_sa.engines import is_postgresql
+from soniq_sa.errors import EntityReferenceError
+from soniq_sa.models.mixins import JobMixin
+from soniq_sa.options import DEFAULT_QUEUE, EnqueueOptions
+from soniq_sa.session.notes import (
+    Batch,
+    RowNote,
+    SessionNotes,
+    drop_row_note,
+    existing_notes,
+    notes_of,
+    row_note,
+)
+from soniq_sa.session.wakeup import wake
+from soniq_sa.states import JobState
+from soniq_sa.statements.channel import DUE_HINT, channel_of
+from soniq_sa.statements.enqueue import (
+    complete_job_rows,
+    complete_jobs,
+    insert_job_rows,
+    insert_jobs,
+)
+
+
+@event.listens_for(Session, "before_flush")
+def _insert_batches(session: Session, _context: Any, _instances: Any) -> None:
+    notes = existing_notes(session)
+    if notes is None:
+        return
+    notes.late, notes.incomplete = [], []
+    batches, notes.batches = notes.batches, []
+    for batch in batches:
+        state = inspect(batch.carrier)
+        if not state.pending or state.session is not session:
+            continue
+        session.expunge(batch.carrier)
+        batch.check(session)
+        if batch.resolve(session):
+            _insert_batch(session, batch)
+        else:
+            _refuse_hopeless(session, batch)
+            notes.late.append(batch)
+
+
+@event.listens_for(JobMixin, "before_insert", propagate=True)
+def _complete_early(_mapper: Mapper[Any], connection: Connection, job: JobMixin) -> None:
+    session = object_session(job)
+    if session is None:
+        return
+    notes = notes_of(session)
+    note = row_note(job)
+    if note is None:
+        table = inspect(job).mapper.local_table
+        _note_wakeup(notes, connection.engine, table, job.queue or DEFAULT_QUEUE, job.state)
+        return
+    note.encoded.check(session)
+    if note.encoded.unresolved:
+        note.encoded.resolve(session)
+        set_attribute(job, "args", note.encoded.values)
+    if note.batch in notes.batches:
+        notes.batches.remove(note.batch)
+        notes.late.append(note.batch.without_first())
+    if note.options.deferred and not is_postgresql(connection):
+        _set_due_time(job, note.options)
+    notes.incomplete.append(job)
+
+
+@event.listens_for(Session, "after_flush")
+def _complete_late(session: Session, _context: Any) -> None:
+    notes = existing_notes(session)
+    if notes is None:
+        return
+    incomplete, notes.incomplete = notes.incomplete, []
+    late, notes.late = notes.late, []
+    for batch in late:
+        if not batch.resolve(session):
+            raise EntityReferenceError(_never_inserted(batch.encoded))
+        _insert_batch(session, batch)
+    _complete_rows(session, incomplete)
+
+
+@event.listens_for(Session, "after_commit")
+def _wake_workers(session: Session) -> None:
+    notes = existing_notes(session)
+    if notes is None or not notes.wakeups or session.in_nested_transaction():
+        return
+    wakeups, notes.wakeups = notes.wakeups, {}
+    for channel, (engine, queues) in wakeups.items():
+        wake(engine, channel, queues)
+
+
+def _complete_rows(session: Session, jobs: list[JobMixin]) -> None:
+    by_mapper: dict[Mapper[Any], list[tuple[JobMixin, RowNote, bool]]] = defaultdict(list)
+    for job in jobs:
+        note = row_note(job)
+        drop_row_note(job)
+        if note is None:
+            continue
+        had_gaps = bool(note.encoded.unresolved)
+        if had_gaps:
+            note.encoded.resolve(session)
+        if note.encoded.unresolved:
+            raise EntityReferenceError(_never_inserted([note.encoded]))
+        by_mapper[inspect(job).mapper].append((job, note, had_gaps))
+    for mapper, rows in by_mapper.items():
+        _complete_table(session, mapper, rows)
+
+
+def _complete_table(
+    session: Session, mapper: Mapper[Any], rows: list[tuple[JobMixin, RowNote, bool]]
+) -> None:
+    connection = session.connection(bind_arguments={"mapper": mapper})
+    table: Any = mapper.local_table
+    if not is_postgresql(connection):
+        changed = [
+            {"job_id": job.id, "new_args": note.encoded.values} for job, note, gaps in rows if gaps
+        ]
+        if changed:
+            connection.execute(complete_job_rows(table), changed)
+    elif needed := [row for row in rows if row[2] or row[1].options.deferred]:
+        _complete_on_postgresql(connection, table, needed)
+    notes = notes_of(session)
+    for job, note, had_gaps in rows:
+        if had_gaps:
+            set_committed_value(job, "args", note.encoded.values)
+        _note_wakeup(notes, connection.engine, table, note.options.queue, _state_now(job, note))
+
+
+def _state_now(job: JobMixin, note: RowNote) -> str:
+    return job.state if note.options.deferred else JobState.QUEUED
+
+
+def _complete_on_postgresql(
+    connection: Connection, table: Table, rows: list[tuple[JobMixin, RowNote, bool]]
+) -> None:
+    found = connection.execute(
+        complete_jobs(table),
+        {
+            "ids": [job.id for job, _, _ in rows],
+            "new_args": [note.encoded.text if gaps else None for _, note, gaps in rows],
+            "due_at": [note.options.run_at for _, note, _ in rows],
+            "delay": [note.options.delay for _, note, _ in rows],
+        },
+    )
+    states = {row.id: row for row in found}
+    for job, _, _ in rows:
+        set_committed_value(job, "run_at", states[job.id].run_at)
+        set_committed_value(job, "state", states[job.id].state)
+
+
+def _insert_batch(session: Session, batch: Batch) -> None:
+    mapper = inspect(type(batch.carrier))
+    connection = session.connection(bind_arguments={"mapper": mapper})
+    options = batch.task.defaults
+    if is_postgresql(connection):
+        when = {"due_at": options.run_at, "delay": options.delay} if options.deferred else {}
+        connection.execute(
+            insert_jobs(mapper.local_table, deferred=options.deferred),
+            {
+                "task_name": batch.task.name,
+                "queue_name": options.queue,
+                "job_priority": options.priority,
+                "attempt_limit": options.max_attempts,
+                "ids": batch.ids,
+                "new_args": [one.text for one in batch.encoded],
+                **when,
+            },
+        )
+    else:
+        connection.execute(insert_job_rows(mapper.local_table), _plain_rows(batch, options))
+    state = JobState.SCHEDULED if options.deferred else JobState.QUEUED
+    _note_wakeup(notes_of(session), connection.engine, mapper.local_table, options.queue, state)
+
+
+def _plain_rows(batch: Batch, options: EnqueueOptions) -> list[dict[str, Any]]:
+    state, run_at = _due_time(options)
+    common = {
+        "task": batch.task.name,
+        "queue": options.queue,
+        "priority": options.priority,
+        "max_attempts": options.max_attempts,
+        "state": state,
+    } | ({"run_at": run_at} if options.deferred else {})
+    rows = zip(batch.ids, batch.encoded, strict=True)
+    return [{"id": job_id, "args": one.values, **common} for job_id, one in rows]
+
+
+def _note_wakeup(notes: SessionNotes, engine: Engine, table: Any, queue: str, state: str) -> None:
+    if not is_postgresql(engine):
+        return
+    _, queues = notes.wakeups.setdefault(channel_of(table), (engine, set()))
+    queues.add(DUE_HINT if state == JobState.SCHEDULED else queue)
+
+
+def _set_due_time(job: JobMixin, options: EnqueueOptions) -> None:
+    state, run_at = _due_time(options)
+    set_attribute(job, "run_at", run_at)
+    set_attribute(job, "state", state)
+
+
+def _due_time(options: EnqueueOptions) -> tuple[str, datetime]:
+    """Return state and due time by this machine's clock: for databases that live on it."""
+    now = datetime.now(UTC)
+    run_at = options.run_at or now + timedelta(seconds=options.delay or 0)
+    return (JobState.SCHEDULED if run_at > now else JobState.QUEUED).value, run_at
+
+
+def _refuse_hopeless(session: Session, batch: Batch) -> None:
+    """Refuse at once what no flush will insert; the flush may have nothing else to do."""
+    for one in batch.encoded:
+        for unresolved in one.unresolved:
+            if not unresolved.reference.awaits_flush_of(session):
+                raise EntityReferenceError(_never_inserted(batch.encoded))
+
+
+def _never_inserted(encoded: list[Any]) -> str:
+    reference = next(one.unresolved[0].reference for one in encoded if one.unresolved)
+    return (
+        f"{reference} is an argument of a job and was not inserted by this flush. "
+        "Add it to the session: session.add(...)."
+    )

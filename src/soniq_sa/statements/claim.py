@@ -1,0 +1,98 @@
+"""Taking jobs.
+
+The scan must cost what it takes, never what waits: each queue is a range of the partial index
+``(queue, priority, run_at, id) WHERE state = 'queued'``, in the order of the claim. ``queue = ANY``
+would read and sort the whole backlog. The state is a literal, because a bound one does not match the
+index's predicate in a generic plan. The update goes by ``id = ANY(ARRAY(...))``, which stays with the
+primary key where a join may become a sequential scan.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Integer,
+    Select,
+    Text,
+    Update,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
+
+from soniq_sa.models.roles import Models
+from soniq_sa.states import JobState
+from soniq_sa.statements.rows import array, rows, state_is
+
+
+def claim_jobs(models: Models) -> Update:
+    """Give up to ``limit`` due jobs to a worker that is alive, queue by queue.
+
+    Parameters: queues and tasks (arrays), limit, owner. Returns the claimed rows, unordered.
+    """
+    jobs, workers = models.jobs, models.workers
+    limit = bindparam("limit", type_=Integer())
+    served = rows("served", queues=Text())
+    ready = (
+        select(jobs.c.id)
+        .where(
+            state_is(jobs, JobState.QUEUED),
+            jobs.c.queue == served.c.queues,
+            jobs.c.task == any_(array("tasks", Text())),
+        )
+        .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .correlate(served)
+        .lateral("ready")
+    )
+    alive = select(workers.c.id).where(workers.c.id == bindparam("owner", type_=Uuid()))
+    picked = (
+        select(ready.c.id)
+        .select_from(served.join(ready, true()))
+        .where(alive.exists())
+        .limit(limit)
+        .cte("picked")
+    )
+    return (
+        update(jobs)
+        .where(jobs.c.id == any_(func.array(select(picked.c.id).scalar_subquery())))
+        .values(
+            state=literal_column(f"'{JobState.PROCESSING}'"),
+            claims=jobs.c.claims + 1,
+            worker_id=bindparam("owner", type_=Uuid()),
+            claimed_at=func.clock_timestamp(),
+        )
+        .returning(
+            jobs.c.id,
+            jobs.c.task,
+            jobs.c.queue,
+            jobs.c.priority,
+            jobs.c.run_at,
+            cast(jobs.c.args, Text).label("args"),
+            jobs.c.attempts,
+            jobs.c.max_attempts,
+            jobs.c.claims,
+            jobs.c.created_at,
+        )
+    )
+
+
+def queues_with_jobs(models: Models) -> Select[tuple[str]]:
+    """Return the names of the queues that hold due jobs: one index probe a queue."""
+    jobs = models.jobs
+    ready = state_is(jobs, JobState.QUEUED)
+    first = select(func.min(jobs.c.queue).label("queue")).where(ready).cte("found", recursive=True)
+    following = (
+        select(func.min(jobs.c.queue))
+        .where(ready, jobs.c.queue > first.c.queue)
+        .correlate(first)
+        .scalar_subquery()
+    )
+    found = first.union_all(select(following).where(first.c.queue.is_not(None)))
+    return select(found.c.queue).where(found.c.queue.is_not(None))

@@ -1,0 +1,104 @@
+"""Statements of the application's side: they run inside its transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Double,
+    Insert,
+    Integer,
+    SmallInteger,
+    Text,
+    Update,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.schema import Table
+
+from soniq_sa.states import JobState
+from soniq_sa.statements.rows import SECOND, rows
+
+_TIME = DateTime(timezone=True)
+
+
+def insert_jobs(jobs: Table, *, deferred: bool) -> Insert:
+    """Insert any number of jobs of one task, with the same options, as one statement.
+
+    Parameters: ids and new_args (arrays), task_name, queue_name, job_priority, attempt_limit; with
+    ``deferred`` also due_at and delay (seconds), of which one is None.
+    """
+    row = rows("job", ids=Uuid(), new_args=Text())
+    run_at = _run_at(bindparam("due_at", type_=_TIME), bindparam("delay", type_=Double()))
+    values: dict[str, ColumnElement[Any]] = {
+        "id": row.c.ids,
+        "args": cast(row.c.new_args, JSONB),
+        "task": bindparam("task_name", type_=Text()),
+        "queue": bindparam("queue_name", type_=Text()),
+        "priority": bindparam("job_priority", type_=SmallInteger()),
+        "max_attempts": bindparam("attempt_limit", type_=Integer()),
+        "run_at": run_at if deferred else func.now(),
+        "state": _state_at(run_at) if deferred else literal(JobState.QUEUED.value, Text()),
+    }
+    return insert(jobs).from_select(list(values), select(*values.values()).select_from(row))
+
+
+def insert_job_rows(jobs: Table) -> Insert:
+    """Insert jobs one by one, for databases without arrays."""
+    return insert(jobs)
+
+
+def complete_jobs(jobs: Table) -> Update:
+    """Fill in what was not known when the rows were inserted: keys of entities, and due times.
+
+    Parameters (arrays): ids, new_args (None: as they are), due_at, delay (both None: as it is).
+    Due times are counted by the database's clock.
+    """
+    row = rows("late", ids=Uuid(), new_args=Text(), due_at=_TIME, delay=Double())
+    run_at = func.coalesce(_run_at(row.c.due_at, row.c.delay), jobs.c.run_at)
+    return (
+        update(jobs)
+        .where(jobs.c.id == row.c.ids)
+        .values(
+            args=func.coalesce(cast(row.c.new_args, JSONB), jobs.c.args),
+            run_at=run_at,
+            state=_state_at(run_at),
+        )
+        .returning(jobs.c.id, jobs.c.run_at, jobs.c.state)
+    )
+
+
+def complete_job_rows(jobs: Table) -> Update:
+    """Fill in the arguments one by one, for databases without arrays. Parameters: job_id, new_args."""
+    return (
+        update(jobs)
+        .where(jobs.c.id == bindparam("job_id"))
+        .values(args=bindparam("new_args"))
+    )
+
+
+def notify(channel: str, payload: str) -> Any:
+    """Wake the workers that listen on ``channel``."""
+    return select(func.pg_notify(channel, payload))
+
+
+def _run_at(run_at: ColumnElement[Any], delay: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.coalesce(cast(run_at, _TIME), func.now() + cast(delay, Double) * SECOND)
+
+
+def _state_at(run_at: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case(
+        (run_at > func.now(), literal(JobState.SCHEDULED.value, Text())),
+        else_=literal(JobState.QUEUED.value, Text()),
+    )
+

@@ -1,0 +1,31 @@
+"""Pieces that several statements share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ARRAY, Table, bindparam, cast, column, func, literal_column
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+from soniq_sa.states import JobState
+
+SECOND: ColumnElement[Any] = literal_column("interval '1 second'")
+
+
+def array(name: str, type_: TypeEngine[Any]) -> Any:
+    """Return a parameter that holds an array; the cast tells every driver its type."""
+    return cast(bindparam(name, type_=ARRAY(type_)), ARRAY(type_))
+
+
+def rows(alias: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
+    """Return parameters (arrays of equal length) as a table, one column each."""
+    arrays = [array(name, type_) for name, type_ in columns.items()]
+    named = [column(name, type_) for name, type_ in columns.items()]
+    return func.unnest(*arrays).table_valued(*named).render_derived(name=alias)
+
+
+def state_is(jobs: Table, state: JobState) -> ColumnElement[bool]:
+    """Return ``state = '...'`` as a literal, which a partial index can answer in any plan."""
+    return jobs.c.state == literal_column(f"'{state}'")

@@ -1,0 +1,251 @@
+"""What any worker does for all: due jobs, dead workers, signs of life."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Delete,
+    Double,
+    Integer,
+    Select,
+    Text,
+    Update,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    column,
+    delete,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.dialects.postgresql import OID, Insert, insert
+from sqlalchemy.sql.elements import ColumnElement
+
+from soniq_sa.models.roles import Models
+from soniq_sa.states import AttemptOutcome, JobState, Reason
+from soniq_sa.statements.rows import SECOND, rows, state_is
+
+MAX_CRASHES = 3
+"""A job that has taken this many workers down is dead."""
+
+
+def promote_due(models: Models) -> Update:
+    """Queue the scheduled jobs whose time has come, up to ``limit``. Returns their queues."""
+    jobs = models.jobs
+    due = (
+        select(jobs.c.id)
+        .where(state_is(jobs, JobState.SCHEDULED), jobs.c.run_at <= func.now())
+        .order_by(jobs.c.run_at)
+        .limit(bindparam("limit", type_=Integer()))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    return (
+        update(jobs)
+        .where(jobs.c.id == any_(func.array(select(due.c.id).scalar_subquery())))
+        .values(state=literal_column(f"'{JobState.QUEUED}'"))
+        .returning(jobs.c.queue)
+    )
+
+
+def next_due(models: Models) -> Select[tuple[float | None]]:
+    """Return the seconds until the next scheduled job is due; None if there is none."""
+    jobs = models.jobs
+    left = func.extract("epoch", func.min(jobs.c.run_at) - func.clock_timestamp())
+    return select(left.cast(Double)).where(state_is(jobs, JobState.SCHEDULED))
+
+
+def owned_jobs(models: Models) -> Select[Any]:
+    """Return id and claims of the jobs that the table gives to ``owner``."""
+    jobs = models.jobs
+    return select(jobs.c.id, jobs.c.claims).where(
+        state_is(jobs, JobState.PROCESSING),
+        jobs.c.worker_id == bindparam("owner", type_=Uuid()),
+    )
+
+
+def register_worker(models: Models) -> Insert:
+    """Add a worker, if it is not there. Parameters: owner, worker_name, lock, lease (seconds).
+
+    May be repeated after a lost answer.
+    """
+    values = {
+        "id": bindparam("owner", type_=Uuid()),
+        "name": bindparam("worker_name", type_=Text()),
+        "lock_key": bindparam("lock", type_=BigInteger()),
+        "expires_at": _lease_end(),
+    }
+    again = {name: values[name] for name in ("lock_key", "expires_at")}
+    statement = insert(models.workers).values(values)
+    return statement.on_conflict_do_update(index_elements=["id"], set_=again)
+
+
+def beat(models: Models) -> Update:
+    """Renew a worker's lease. Parameters: owner, lock, lease (seconds), channel.
+
+    Returns how many other workers there are, or no row if the worker was taken for dead. Says
+    ``beat`` on the worker's own channel, so that its listener knows that it hears.
+    """
+    workers = models.workers
+    others = workers.alias("others")
+    peers = select(func.count()).select_from(others).where(others.c.id != workers.c.id)
+    return (
+        update(workers)
+        .where(workers.c.id == bindparam("owner", type_=Uuid()))
+        .values(
+            beat_at=func.clock_timestamp(),
+            expires_at=_lease_end(),
+            lock_key=bindparam("lock", type_=BigInteger()),
+        )
+        .returning(
+            peers.scalar_subquery().label("peers"),
+            func.pg_notify(bindparam("channel", type_=Text()), "beat"),
+        )
+    )
+
+
+def remove_worker(models: Models) -> Delete:
+    """Remove a worker that leaves. Parameter: owner."""
+    workers = models.workers
+    return delete(workers).where(workers.c.id == bindparam("owner", type_=Uuid()))
+
+
+def try_lock() -> Select[Any]:
+    """Take the session's advisory lock ``lock``; tell whether that worked, and which backend."""
+    return select(
+        func.pg_try_advisory_lock(bindparam("lock", type_=BigInteger())).label("locked"),
+        func.pg_backend_pid().label("pid"),
+    )
+
+
+def unlocked_workers(models: Models) -> Select[Any]:
+    """Return id and lock_key of the other workers that no longer hold their lock.
+
+    Parameters: owner, lease (seconds). Nothing is returned while the server itself has been up
+    for less than a lease: its restart took every lock away.
+    """
+    workers = models.workers
+    held = _held_locks()
+    up_for = func.now() - func.pg_postmaster_start_time()
+    return select(workers.c.id, workers.c.lock_key).where(
+        workers.c.id != bindparam("owner", type_=Uuid()),
+        workers.c.lock_key.is_not(None),
+        up_for > bindparam("lease", type_=Double()) * SECOND,
+        workers.c.lock_key.not_in(held),
+    )
+
+
+def _held_locks() -> Select[Any]:
+    """Return the one-key advisory locks of this database; see ``pg_locks`` on how a key is split."""
+    locks = table(
+        "pg_locks",
+        column("locktype", Text()),
+        column("database", OID()),
+        column("classid", OID()),
+        column("objid", OID()),
+        column("objsubid", Integer()),
+        column("granted", Boolean()),
+    )
+    databases = table("pg_database", column("oid", OID()), column("datname", Text()))
+    here = select(databases.c.oid).where(databases.c.datname == func.current_database())
+    key = locks.c.classid.cast(BigInteger).op("<<")(literal_column("32")).op("|")(locks.c.objid.cast(BigInteger))
+    return select(key).where(
+        locks.c.locktype == literal_column("'advisory'"),
+        locks.c.objsubid == literal_column("1"),
+        locks.c.granted,
+        locks.c.database == here.scalar_subquery(),
+    )
+
+
+def rescue_jobs(models: Models) -> Select[Any]:
+    """Remove the workers that are dead, and put their jobs back into the queues.
+
+    Dead are those whose lease has ended, and those named by ``dead_ids`` and ``dead_keys`` (arrays)
+    if their lock_key has not changed. Parameter: owner, which is spared. A job that has seen
+    `MAX_CRASHES` crashes is dead itself. Returns the queue and the new state of each job.
+    """
+    workers = models.workers
+    named = rows("named", dead_ids=Uuid(), dead_keys=BigInteger())
+    unlocked = (
+        select(named.c.dead_ids)
+        .where(named.c.dead_ids == workers.c.id, named.c.dead_keys == workers.c.lock_key)
+        .correlate(workers)
+        .exists()
+    )
+    dead = (
+        select(workers.c.id)
+        .where(
+            workers.c.id != bindparam("owner", type_=Uuid()),
+            or_(workers.c.expires_at < func.clock_timestamp(), unlocked),
+        )
+        .with_for_update(skip_locked=True)
+        .cte("dead")
+    )
+    gone = delete(workers).where(workers.c.id.in_(select(dead.c.id))).returning(workers.c.id)
+    return _requeue_crashed(models, models.jobs.c.worker_id.in_(select(gone.cte("gone").c.id)))
+
+
+def rescue_orphans(models: Models) -> Select[Any]:
+    """Put back the running jobs whose worker is not in the worker table; as `rescue_jobs`."""
+    jobs, workers = models.jobs, models.workers
+    known = select(workers.c.id).where(workers.c.id == jobs.c.worker_id).correlate(jobs).exists()
+    return _requeue_crashed(models, ~known)
+
+
+def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Select[Any]:
+    jobs, attempts = models.jobs, models.attempts
+    found = (
+        select(jobs.c.id, jobs.c.worker_id)
+        .where(state_is(jobs, JobState.PROCESSING), lost)
+        .with_for_update(skip_locked=True, of=jobs)
+        .cte("found")
+    )
+    hopeless = jobs.c.crashes + 1 >= MAX_CRASHES
+    put_back = (
+        update(jobs)
+        .where(jobs.c.id == found.c.id)
+        .values(
+            state=case(
+                (hopeless, literal_column(f"'{JobState.DEAD}'")),
+                else_=literal_column(f"'{JobState.QUEUED}'"),
+            ),
+            crashes=jobs.c.crashes + 1,
+            worker_id=null(),
+            finished_at=case((hopeless, func.clock_timestamp())),
+            reason=case((hopeless, literal_column(f"'{Reason.CRASHED_WORKER}'"))),
+            error=case((hopeless, literal_column("'The worker died while it ran this job.'"))),
+        )
+        .returning(
+            jobs.c.id,
+            jobs.c.claims,
+            jobs.c.queue,
+            jobs.c.state,
+            jobs.c.claimed_at,
+            found.c.worker_id.label("lost_worker"),
+        )
+        .cte("put_back")
+    )
+    kept = insert(attempts).from_select(
+        ["job_id", "claim", "worker_id", "started_at", "outcome"],
+        select(
+            put_back.c.id,
+            put_back.c.claims,
+            put_back.c.lost_worker,
+            put_back.c.claimed_at,
+            literal_column(f"'{AttemptOutcome.CRASHED}'"),
+        ),
+    )
+    return select(put_back.c.queue, put_back.c.state).add_cte(kept.cte("kept"))
+
+
+def _lease_end() -> ColumnElement[Any]:
+    return func.clock_timestamp() + bindparam("lease", type_=Double()) * SECOND

@@ -1,0 +1,44 @@
+"""The states of a job, and the reasons for which a job is dead.
+
+    scheduled ──due──▶ queued ──claim──▶ processing ──▶ done
+        ▲                 ▲                  │
+        │                 ├──release─────────┤   the worker is leaving: no attempt is consumed
+        │                 ├──rescue──────────┤   the worker died: counted in ``crashes``
+        └──────retry──────┴──────────────────┼─▶ dead
+                                             └─▶ cancelled
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """The state of a job; the values are what the ``state`` column holds."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+class Reason(StrEnum):
+    """Why a job is dead; the values are what the ``reason`` column holds."""
+
+    RETRIES_EXHAUSTED = "retries exhausted"
+    TIMED_OUT = "timed out"
+    CRASHED_WORKER = "crashed worker"
+    ENTITY_GONE = "entity gone"
+    INVALID_ARGUMENTS = "invalid arguments"
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended that did not succeed; the values are those of ``soniq_attempts.outcome``."""
+
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    CRASHED = "crashed"
+    ENTITY_GONE = "entity gone"
+    INVALID_ARGUMENTS = "invalid arguments"

@@ -1,0 +1,194 @@
+"""Tasks: handlers registered under a name, and the register that an application keeps of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, Unpack, cast
+
+from sqlalchemy import MetaData
+
+from soniq_sa.deferred import make_codec
+from soniq_sa.errors import TaskDefinitionError
+from soniq_sa.models.roles import Models
+from soniq_sa.options import (
+    DEFAULT_QUEUE,
+    EnqueueOptions,
+    JobOptions,
+    check_known_queue,
+    check_queue,
+    merge_options,
+)
+
+if TYPE_CHECKING:
+    from soniq_sa.codec import Codec
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Tasks:
+    """The tasks of one application, by name, and what they enqueue into."""
+
+    def __init__(self, metadata: MetaData, queues: Iterable[str]) -> None:
+        self.metadata = metadata
+        self.declared_queues = frozenset(map(check_queue, queues))
+        self._tasks: dict[str, Task[..., Any]] = {}
+
+    def add(self, task: Task[..., Any]) -> None:
+        """Register ``task``; refuse a name that another handler has."""
+        other = self._tasks.setdefault(task.name, task)
+        if other is not task:
+            raise TaskDefinitionError(
+                f"Two tasks are named {task.name!r}: {_place(other)} and {_place(task)}. Give one of "
+                "them a name of its own: @soniq.job(name=...)."
+            )
+
+    def get(self, name: str) -> Task[..., Any] | None:
+        """Return the task with that name, if there is one."""
+        return self._tasks.get(name)
+
+    def __iter__(self) -> Any:
+        return iter(self._tasks.values())
+
+    @property
+    def names(self) -> list[str]:
+        """Return the task names, in the order of registration."""
+        return list(self._tasks)
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """Return every queue that is declared or that a task uses by default."""
+        used = {task.defaults.queue for task in self._tasks.values()}
+        return self.declared_queues | used | {DEFAULT_QUEUE}
+
+    def check_queue(self, name: str) -> str:
+        """Return ``name``; refuse an unknown queue if queues are declared, else a near miss."""
+        return check_known_queue(name, self.queues, closed=bool(self.declared_queues))
+
+    @functools.cached_property
+    def models(self) -> Models:
+        """Return the mapped classes; raise `TablesMissingError` without ``include_tables``."""
+        return Models(self.metadata)
+
+
+class Task(Generic[P, R]):
+    """A handler under a name, made by ``@soniq.job``.
+
+    ``P`` are the handler's parameters and ``R`` is what it returns. A task is called like the
+    function it was made from, which runs it here and now, without any job.
+
+    name: The task name, stored in the job row.
+    defaults: The options of a job that is enqueued without others.
+    retry_delay: Seconds between a failed attempt and the next, read at run time.
+    timeout: Seconds that an attempt may take, read at run time. None: the worker's setting. 0: none.
+    """
+
+    is_async = False
+
+    def __init__(
+        self,
+        handler: Callable[P, Any],
+        *,
+        tasks: Tasks,
+        name: str,
+        defaults: EnqueueOptions,
+        retry_delay: float,
+        timeout: float | None,
+    ) -> None:
+        self.handler = handler
+        self.tasks = tasks
+        self.name = name
+        self.defaults = defaults
+        self.retry_delay = retry_delay
+        self.timeout = timeout
+        self._scope = _local_scope(handler)
+        functools.update_wrapper(self, handler)
+
+    def options(self, **options: Unpack[JobOptions]) -> Self:
+        """Return this task with other options for the jobs that are enqueued through it.
+
+        See `JobOptions`. Raises `OptionError` for a value outside its bounds, `UnknownOptionError`
+        and `UnknownQueueError` for a name that is not known.
+
+        Example::
+
+            session.enqueue(send_invoice.options(delay=60, priority=10), order)
+        """
+        if "queue" in options:
+            self.tasks.check_queue(check_queue(options["queue"]))
+        changed = copy(self)
+        changed.defaults = merge_options(self.defaults, cast("Mapping[str, object]", options))
+        return changed
+
+    @functools.cached_property
+    def codec(self) -> Codec:
+        """Return how the arguments are stored; raise `TaskDefinitionError` if they cannot be.
+
+        Built at the first use, since annotations may name what is defined further down.
+        """
+        return make_codec(self.handler, self.name, self._scope, is_async=self.is_async)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+
+class AsyncTask(Task[P, R]):
+    """A task whose handler is a coroutine function."""
+
+    is_async = True
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Run the handler here and now, without any job."""
+        return cast("Coroutine[Any, Any, R]", self.handler(*args, **kwargs))
+
+
+class SyncTask(Task[P, R]):
+    """A task whose handler is a plain function; the worker runs it in a thread."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the handler here and now, without any job."""
+        return cast("R", self.handler(*args, **kwargs))
+
+
+def task_class(handler: Callable[..., Any]) -> type[Task[..., Any]]:
+    """Return the kind of task for ``handler``; refuse what is not a plain or coroutine function."""
+    if inspect.iscoroutinefunction(handler):
+        return AsyncTask
+    if not callable(handler) or inspect.isclass(handler):
+        raise TaskDefinitionError(f"@soniq.job decorates a function, not {handler!r}.")
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise TaskDefinitionError(f"@soniq.job: {handler!r} is a generator. Return a value instead.")
+    return SyncTask
+
+
+def default_name(handler: Callable[..., Any]) -> str:
+    """Return ``module.qualname``; for a program, the name under which a worker would import it."""
+    module = handler.__module__
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        spec = getattr(main, "__spec__", None)
+        module = spec.name if spec else Path(getattr(main, "__file__", None) or "__main__").stem
+    return f"{module}.{handler.__qualname__}".replace(".<locals>", "")
+
+
+def _local_scope(handler: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names around a handler that was defined inside a function.
+
+    Its annotations may name classes that only that function knows.
+    """
+    if "<locals>" not in handler.__qualname__:
+        return {}
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename != handler.__code__.co_filename:
+        frame = frame.f_back
+    return dict(frame.f_locals) if frame is not None else {}
+
+
+def _place(task: Task[..., Any]) -> str:
+    code = task.handler.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"

