@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 ROOT = Path(__file__).parent
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([CURRENT, "3.11", "3.12", "3.13", "3.14"]))
-SQLALCHEMY = [nox.param(version, id=f"sqlalchemy-{version}") for version in ("2.1", "2.0")]
+SQLALCHEMY_VERSIONS = ["2.1", "2.0"]
+SQLALCHEMY = [nox.param(version, id=f"sqlalchemy-{version}") for version in SQLALCHEMY_VERSIONS]
 
 PACKAGE = ".[container,demo,psycopg]"
 # tests/typing belongs to the session `types`.
@@ -81,10 +82,13 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the source, and the programs of tests/typing against the installed package."""
+    session.env["MYPY_CACHE_DIR"] = str(session.cache_dir / "mypy")
     session.install(PACKAGE, "--group", "types", "--group", "test")
-    session.run("mypy", env={"MYPY_CACHE_DIR": str(session.cache_dir / "mypy")})
+    session.run("mypy")
     session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
-    session.run("pytest", "tests/typing", *session.posargs)
+    for version in SQLALCHEMY_VERSIONS:
+        session.install(f"sqlalchemy~={version}.0")
+        session.run("pytest", "tests/typing", *session.posargs)
 
 
 @nox.session

@@ -42,7 +42,9 @@ class JobDecorator:
         self._make = make
 
     @overload
-    def __call__(self, handler: Callable[P, Awaitable[R]], /) -> AsyncTask[P, R]: ...
+    def __call__(  # type: ignore[overload-overlap] # async functions match the first
+        self, handler: Callable[P, Awaitable[R]], /
+    ) -> AsyncTask[P, R]: ...
     @overload
     def __call__(self, handler: Callable[P, R], /) -> SyncTask[P, R]: ...
     def __call__(self, handler: Callable[..., Any], /) -> Any:
@@ -72,7 +74,9 @@ class Application:
         return self.tasks.models
 
     @overload
-    def job(self, handler: Callable[P, Awaitable[R]], /) -> AsyncTask[P, R]: ...
+    def job(  # type: ignore[overload-overlap] # async functions match the first
+        self, handler: Callable[P, Awaitable[R]], /
+    ) -> AsyncTask[P, R]: ...
     @overload
     def job(self, handler: Callable[P, R], /) -> SyncTask[P, R]: ...
     @overload
@@ -89,7 +93,6 @@ class Application:
     def job(
         self,
         handler: Callable[..., Any] | None = None,
-        /,
         *,
         name: str | None = None,
         queue: str = DEFAULT_QUEUE,
@@ -138,9 +141,7 @@ class Application:
 
         return JobDecorator(register) if handler is None else register(handler)
 
-    async def enqueue(
-        self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> JobHandle[R]:
+    async def enqueue(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job in a transaction of its own, which is committed on return.
 
         Inside a request that works with a session, use ``session.enqueue`` instead: then the job is
@@ -149,9 +150,7 @@ class Application:
         async with self.databases.async_sessions() as session, session.begin():
             return _standalone(session, task, args, kwargs)
 
-    def enqueue_sync(
-        self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> JobHandle[R]:
+    def enqueue_sync(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job in a transaction of its own, from a program without an event loop.
 
         For scripts and shells. It connects anew at each call if the application gave no sync engine:

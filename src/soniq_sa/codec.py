@@ -30,8 +30,14 @@ from typing import (
 )
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, PydanticSchemaGenerationError, TypeAdapter
-from pydantic import ValidationError, with_config
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    PydanticSchemaGenerationError,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 from sqlalchemy.orm import Session
@@ -143,7 +149,7 @@ class Codec:
     def decode(self, text: str) -> dict[str, Any]:
         """Return the keyword arguments held in ``text``; entities are still their keys."""
         try:
-            return self._stored.validate_json(text)
+            return dict(self._stored.validate_json(text))
         except ValidationError as error:
             raise InvalidArgumentsError(self._describe(error, "The stored arguments")) from error
 
@@ -316,7 +322,8 @@ def _aware(annotation: Any) -> Any:
     if origin in {Union, UnionType}:
         return Union[tuple(_aware(part) for part in parts)]  # noqa: UP007 - made at run time
     if origin in _CONTAINERS:
-        return origin[tuple(part if part is ... else _aware(part) for part in parts)]
+        generic: Any = origin
+        return generic[tuple(part if part is ... else _aware(part) for part in parts)]
     return annotation
 
 

@@ -113,4 +113,3 @@ def _engine_of(factory: AnySessionmaker | None) -> AnyEngine | None:
     raise ConfigurationError(
         f"The session factory is bound to {bind!r}. Bind it to an engine, or give engine= as well."
     )
-

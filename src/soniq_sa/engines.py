@@ -25,7 +25,9 @@ _POSTGRES = ("postgresql", "postgres")
 def parse_url(url: str | URL) -> URL:
     """Return ``url`` parsed; refuse what is not a PostgreSQL URL."""
     try:
-        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if isinstance(url, str) else url)
+        parsed = make_url(
+            url.replace("postgres://", "postgresql://", 1) if isinstance(url, str) else url
+        )
     except ArgumentError as error:
         raise NoDatabaseError(
             f"The database URL cannot be read: {error}. It looks like "
@@ -70,7 +72,7 @@ def own_engine(engine: Engine, *, poolclass: type[Pool] | None = None) -> Engine
     """Return an engine that connects as ``engine`` does, with a pool of its own."""
     pool = engine.pool.recreate()
     if poolclass is not None:
-        pool = poolclass(pool._creator, _dispatch=pool.dispatch, dialect=engine.dialect)  # noqa: SLF001 - Pool.recreate() keeps the class
+        pool = poolclass(pool._creator, _dispatch=pool.dispatch, dialect=engine.dialect)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - recreate() keeps the class
     return Engine(pool, engine.dialect, engine.url, hide_parameters=True)
 
 

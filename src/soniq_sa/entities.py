@@ -32,7 +32,9 @@ class EntityKey:
     def __init__(self, entity: type[Any], label: str) -> None:
         self.entity = entity
         self.mapper: Mapper[Any] = inspect(entity)
-        self._columns = [_column_adapter(column, entity, label) for column in self.mapper.primary_key]
+        self._columns = [
+            _column_adapter(column, entity, label) for column in self.mapper.primary_key
+        ]
 
     def encode(self, identity: tuple[Any, ...]) -> Any:
         """Return ``identity`` as JSON: the value of a single column, a list for several."""

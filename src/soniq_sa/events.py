@@ -149,7 +149,7 @@ class Events:
         for subscriber in self._subscribers:
             try:
                 subscriber(event)
-            except Exception:  # a subscriber must not stop the worker
+            except Exception:  # noqa: BLE001 - a subscriber must not stop the worker
                 _log.exception("The subscriber %r failed on %r.", subscriber, event)
 
     def __bool__(self) -> bool:

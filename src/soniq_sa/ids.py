@@ -28,9 +28,7 @@ def uuid7() -> UUID:
     random = int.from_bytes(os.urandom(10))
     with _lock:
         millisecond, counter = _tick(random >> 64)
-    return UUID(
-        int=millisecond << 80 | _VERSION | counter << 64 | _VARIANT | random & _RANDOM_MASK
-    )
+    return UUID(int=millisecond << 80 | _VERSION | counter << 64 | _VARIANT | random & _RANDOM_MASK)
 
 
 def _tick(seed: int) -> tuple[int, int]:

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_heartbeat(self) -> Settings:
         if self.beat_every >= self.lease:
-            raise ValueError(f"heartbeat ({self.beat_every}) must be shorter than lease ({self.lease})")
+            raise ValueError(
+                f"heartbeat ({self.beat_every}) must be shorter than lease ({self.lease})"
+            )
         return self
 
     @property

@@ -76,7 +76,9 @@ def read_parameters(
     for parameter in parameters:
         annotation = hints.get(parameter.name, Any)
         if isinstance(parameter.default, Injected):
-            injected[parameter.name] = _injection(annotation, parameter.name, label, is_async)
+            injected[parameter.name] = _injection(
+                annotation, parameter.name, label, is_async=is_async
+            )
             continue
         _refuse_variadic(parameter, label)
         arguments.append(parameter)
@@ -96,9 +98,7 @@ def read_parameters(
     )
 
 
-def _hints(
-    handler: Callable[..., Any], label: str, scope: Mapping[str, Any]
-) -> dict[str, Any]:
+def _hints(handler: Callable[..., Any], label: str, scope: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return get_type_hints(handler, localns=dict(scope), include_extras=True)
     except NameError as error:
@@ -116,7 +116,7 @@ def _refuse_variadic(parameter: inspect.Parameter, label: str) -> None:
         )
 
 
-def _injection(annotation: Any, name: str, label: str, is_async: bool) -> Injection:
+def _injection(annotation: Any, name: str, label: str, *, is_async: bool) -> Injection:
     kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if isinstance(kind, type):
         if issubclass(kind, JobContext):
@@ -145,7 +145,9 @@ def _entity_parameter(name: str, annotation: Any, label: str) -> EntityParameter
     if shape is not None and (arguments := get_args(outer)):
         item, item_optional, item_locked = _unwrap(arguments[-1])
         if mapped(item) and (shape is Shape.LIST or arguments[0] is str):
-            return EntityParameter(name, item, shape, locked or item_locked, optional, item_optional)
+            return EntityParameter(
+                name, item, shape, locked or item_locked, optional, item_optional
+            )
     if _mentions_entity(annotation):
         raise TaskDefinitionError(
             f"Task {label}: parameter {name!r} is {annotation!r}. An entity can be an argument as "

@@ -1,11 +1,11 @@
 """The states of a job, and the reasons for which a job is dead.
 
-    scheduled ──due──▶ queued ──claim──▶ processing ──▶ done
-        ▲                 ▲                  │
-        │                 ├──release─────────┤   the worker is leaving: no attempt is consumed
-        │                 ├──rescue──────────┤   the worker died: counted in ``crashes``
-        └──────retry──────┴──────────────────┼─▶ dead
-                                             └─▶ cancelled
+scheduled ──due──▶ queued ──claim──▶ processing ──▶ done
+    ▲                 ▲                  │
+    │                 ├──release─────────┤   the worker is leaving: no attempt is consumed
+    │                 ├──rescue──────────┤   the worker died: counted in ``crashes``
+    └──────retry──────┴──────────────────┼─▶ dead
+                                         └─▶ cancelled
 """
 
 from __future__ import annotations

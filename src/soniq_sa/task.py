@@ -107,7 +107,7 @@ class Task(Generic[P, R]):
         self.retry_delay = retry_delay
         self.timeout = timeout
         self._scope = _local_scope(handler)
-        functools.update_wrapper(self, handler)
+        functools.update_wrapper(cast("Callable[..., Any]", self), handler)
 
     def options(self, **options: Unpack[JobOptions]) -> Self:
         """Return this task with other options for the jobs that are enqueued through it.
@@ -162,7 +162,9 @@ def task_class(handler: Callable[..., Any]) -> type[Task[..., Any]]:
     if not callable(handler) or inspect.isclass(handler):
         raise TaskDefinitionError(f"@soniq.job decorates a function, not {handler!r}.")
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        raise TaskDefinitionError(f"@soniq.job: {handler!r} is a generator. Return a value instead.")
+        raise TaskDefinitionError(
+            f"@soniq.job: {handler!r} is a generator. Return a value instead."
+        )
     return SyncTask
 
 

@@ -30,7 +30,9 @@ def load_app(path: str | None) -> Soniq:
 def _load(path: str) -> Soniq:
     name, _, attribute = path.partition(":")
     if not name or path.count(":") > 1:
-        raise AppNotFoundError(f"--app {path!r} has another form than module:attribute, as shop.jobs:soniq.")
+        raise AppNotFoundError(
+            f"--app {path!r} has another form than module:attribute, as shop.jobs:soniq."
+        )
     module = _import(name, path)
     if not attribute:
         return _only_app(module, path)
@@ -53,7 +55,11 @@ def _import(name: str, path: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+        if (
+            isinstance(error, ModuleNotFoundError)
+            and error.name
+            and f"{name}.".startswith(f"{error.name}.")
+        ):
             raise AppNotFoundError(
                 f"--app {path!r}: there is no module {error.name!r} in {Path.cwd()} or in the "
                 "environment. Start soniq-sa in the folder from which your program is imported."

@@ -37,6 +37,7 @@ commands.command()(demo)
 
 @commands.callback()
 def _options(
+    *,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:

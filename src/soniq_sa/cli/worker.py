@@ -25,6 +25,7 @@ class LogLevel(StrEnum):
 
 
 def worker(
+    *,
     app: Annotated[
         str | None, typer.Option(help="Where the Soniq is, as shop.jobs:soniq. [env: SONIQ_SA_APP]")
     ] = None,

@@ -12,7 +12,7 @@ user wrote.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from sqlalchemy import Table, event
 from sqlalchemy.orm import MappedColumn, Mapper, declared_attr
@@ -56,13 +56,21 @@ def _extends_mapped(cls: type[Any]) -> bool:
 def id_of_wrong_order() -> Any:
     """Return an ``id`` for a mixin that explains itself when SQLAlchemy reads it.
 
-    In the right order the class has an ``id`` of its own, and this one is never read. A lambda,
-    because SQLAlchemy would take a return annotation for the type of the column.
+    In the right order the class has an ``id`` of its own, and this one is never read.
     """
-    return declared_attr(lambda cls: _refuse_order(cls))
+    return declared_attr(_WrongOrder())
 
 
-def _refuse_order(cls: type[Any]) -> None:
+class _WrongOrder:
+    """What SQLAlchemy calls for the column; no function, whose annotations it would read."""
+
+    __name__ = "id"
+
+    def __call__(self, cls: type[Any]) -> Any:
+        _refuse_order(cls)
+
+
+def _refuse_order(cls: type[Any]) -> NoReturn:
     mixin = next(base for base in cls.__mro__ if "soniq_role" in base.__dict__)
     others = [base for base in cls.__bases__ if base is not mixin]
     raise MixinOrderError(

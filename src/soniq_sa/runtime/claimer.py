@@ -13,9 +13,9 @@ own with what it holds, and releases the difference.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,7 +24,6 @@ from soniq_sa.events import Events, JobsReleased
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease
-from soniq_sa.runtime.link import Link
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.channel import DUE_HINT
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
@@ -57,16 +56,15 @@ class Claimer(Service):
         engine: AsyncEngine,
         models: Models,
         lease: Lease,
+        *,
         held: HeldJobs,
         served: Served,
-        *,
         concurrency: int,
         poll_interval: float,
         on_claimed: Callable[[list[HeldJob]], None],
         on_empty: Callable[[], Awaitable[None]],
     ) -> None:
-        super().__init__(events)
-        self._link = Link(engine)
+        super().__init__(events, engine)
         self._lease = lease
         self._held = held
         self._served = served
@@ -116,10 +114,6 @@ class Claimer(Service):
             await self._on_empty()
         return 0 if await self._find_new_queues() else self._poll_interval
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     def _room(self) -> int:
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
         return self._concurrency + ahead - len(self._held)
@@ -128,7 +122,7 @@ class Claimer(Service):
         self._queues.append(self._queues.pop(0))
         worker_id = self._lease.worker_id
         self._unsure = True
-        rows = await self._link.execute(
+        rows = await self.link.execute(
             self._claim,
             {
                 "queues": self._queues,
@@ -138,7 +132,7 @@ class Claimer(Service):
             },
         )
         self._unsure = False
-        jobs = [HeldJob(*row, worker_id) for row in rows]
+        jobs = [HeldJob(worker_id, *row) for row in cast("Sequence[tuple[Any, ...]]", rows)]
         jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
         for job in jobs:
             self._held.add(job)
@@ -149,17 +143,17 @@ class Claimer(Service):
         if self._served.queues is not None or self._now() - self._looked_at < self._poll_interval:
             return False
         self._looked_at = self._now()
-        found = {row.queue for row in await self._link.execute(self._find_queues)}
+        found = {row.queue for row in await self.link.execute(self._find_queues)}
         new = found - set(self._queues)
         self._queues += new
         return bool(new)
 
     async def _release_unknown(self) -> None:
         worker_id = self._lease.worker_id
-        rows = await self._link.execute(self._owned, {"owner": worker_id})
+        rows = await self.link.execute(self._owned, {"owner": worker_id})
         unknown = self._not_held(rows)
         if unknown:
-            await self._link.execute(
+            await self.link.execute(
                 self._release,
                 {
                     "owner": worker_id,

@@ -27,8 +27,9 @@ def outcome_of(error: BaseException, retry_delay: float) -> Outcome:
             return _final(str(error), AttemptOutcome.INVALID_ARGUMENTS, Reason.INVALID_ARGUMENTS)
         case EntityGoneError():
             return _final(str(error), AttemptOutcome.ENTITY_GONE, Reason.ENTITY_GONE)
-    text = "".join(traceback.format_exception(error))
-    return Failed(storable(text), AttemptOutcome.FAILED, Reason.RETRIES_EXHAUSTED, retry_delay)
+        case _:
+            text = storable("".join(traceback.format_exception(error)))
+            return Failed(text, AttemptOutcome.FAILED, Reason.RETRIES_EXHAUSTED, retry_delay)
 
 
 def timed_out(limit: float, retry_delay: float) -> Failed:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import async_sessionmaker
@@ -105,6 +105,7 @@ class AsyncSessionHandler(Handler):
         start_clock: StartClock,
         models: Models,
         sessions: async_sessionmaker[Any],
+        *,
         slots: asyncio.Semaphore,
     ) -> None:
         super().__init__(task, start_clock)
@@ -139,6 +140,7 @@ class SyncSessionHandler(Handler):
         start_clock: StartClock,
         models: Models,
         sessions: sessionmaker[Any],
+        *,
         slots: asyncio.Semaphore,
         threads: Threads,
     ) -> None:
@@ -176,7 +178,7 @@ class CommitGuard:
     def __init__(self, session: Session) -> None:
         self._info = session.info
 
-    def __enter__(self) -> CommitGuard:
+    def __enter__(self) -> Self:
         self._info[_GUARD] = self
         return self
 

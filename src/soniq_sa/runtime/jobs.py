@@ -24,6 +24,7 @@ class Verdict(Enum):
 class HeldJob:
     """A claimed job. The fence is ``(id, claims, worker_id)``, as they were at the claim."""
 
+    worker_id: UUID
     id: UUID
     task: str
     queue: str
@@ -34,7 +35,6 @@ class HeldJob:
     max_attempts: int
     claims: int
     created_at: datetime
-    worker_id: UUID
     running: asyncio.Task[None] | None = None
     deadline: float | None = None
     verdict: Verdict | None = None

@@ -204,13 +204,14 @@ class Heart:
         who = {"owner": self._worker_id, "worker_name": name, "lock": self._lock_key}
         await link.execute(self._register, who | self._period)
         self._registered = True
-        return Beat(self._worker_id, alive, 1, self._lock_key is not None)
+        return Beat(self._worker_id, alive=alive, peers=1, direct=self._lock_key is not None)
 
     async def _renew(self, link: Link) -> Beat:
         who: dict[str, Any] = {"owner": self._worker_id, "lock": self._lock_key}
         rows = await link.execute(self._beat, who | self._period | {"channel": self.channel})
         if rows:
-            return Beat(self._worker_id, True, rows[0].peers, self._lock_key is not None)
+            direct = self._lock_key is not None
+            return Beat(self._worker_id, alive=True, peers=rows[0].peers, direct=direct)
         self._worker_id = uuid4()
         return await self._enter(link, alive=False)
 

@@ -110,7 +110,7 @@ class Backoff:
 
     def next(self) -> float:
         """Return the seconds until the next try."""
-        limit = min(self._longest, self._first * 2**self._step)
+        limit: float = min(self._longest, self._first * 2.0**self._step)
         self._step += 1
         return limit * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events
 from soniq_sa.runtime.lease import Lease
-from soniq_sa.runtime.link import DatabaseAway, Link
+from soniq_sa.runtime.link import DatabaseAway
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.channel import woken_queues
 
@@ -36,8 +36,7 @@ class Listener(Service):
         lease: Lease,
         on_wakeup: Callable[[frozenset[str]], None],
     ) -> None:
-        super().__init__(events)
-        self._link = Link(engine)
+        super().__init__(events, engine)
         self._channel = channel
         self._lease = lease
         self._on_wakeup = on_wakeup
@@ -49,23 +48,19 @@ class Listener(Service):
         """Listen if nothing listens; look whether the last beat was heard."""
         if self._driver is not None and (self._driver.is_closed() or self._is_deaf()):
             self._driver = None
-            await self._link.drop()
+            await self.link.drop()
         if self._driver is None:
             await self._listen()
         return self._lease.every
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     async def _listen(self) -> None:
-        driver = await self._link.driver()
+        driver = await self.link.driver()
         try:
             async with asyncio.timeout(_HEARING_DEADLINE):
                 await driver.add_listener(self._channel, self._on_message)
                 await driver.add_listener(self._lease.channel, self._on_beat)
         except Exception as error:  # asyncpg's own errors are imported by nobody here
-            await self._link.drop()
+            await self.link.drop()
             raise DatabaseAway(str(error)) from error
         driver.add_termination_listener(self._on_lost)
         self._driver = driver

@@ -16,7 +16,7 @@ def log_event(event: events.Event) -> None:
         _log.log(level, message)
 
 
-def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911 - one case an event
+def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one case an event
     match event:
         case events.WorkerStarted():
             queues = ", ".join(event.queues) or "all"
@@ -65,7 +65,8 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911 - 
             return logging.INFO, f"{event.part}: the database is back"
         case events.PartFailed():
             return logging.ERROR, f"{event.part} failed, and tries again: {event.error}"
-    return logging.INFO, repr(event)
+        case _:
+            return logging.INFO, repr(event)
 
 
 def _describe_failure(event: events.JobFailed) -> str:

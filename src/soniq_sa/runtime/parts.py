@@ -81,8 +81,8 @@ class Parts:
             engine,
             models,
             self.lease,
-            self._held,
-            served,
+            held=self._held,
+            served=served,
             concurrency=settings.concurrency,
             poll_interval=settings.poll_interval,
             on_claimed=self.runner.add,
@@ -129,7 +129,8 @@ class Parts:
 
     async def stop(self, timeout: float, hurrying: asyncio.Event) -> int:
         """Drain for ``timeout`` seconds, release what is left, and return how many jobs that was."""
-        for service in (self.claimer, self.due_watch, self.rescuer):
+        sources: tuple[Service, ...] = (self.claimer, self.due_watch, self.rescuer)
+        for service in sources:
             await service.stop()
         self.runner.close()
         await self._until_idle(timeout, hurrying)
@@ -139,8 +140,8 @@ class Parts:
             self._soniq.events.emit(HandlerAbandoned(job.id, job.task))
         await self._write_ends()
         await self.lease.stop()
-        for service in (self.recorder, self.listener):
-            await service.stop()
+        await self.recorder.stop()
+        await self.listener.stop()
         for service in self._services:
             await service.close()
         self._threads.close()
@@ -198,10 +199,10 @@ class Parts:
         if task.is_async:
             sessions = databases.async_sessions
             slots = self._session_slots(sessions.kw.get("bind"), settings.concurrency)
-            return AsyncSessionHandler(task, clock, models, sessions, slots)
+            return AsyncSessionHandler(task, clock, models, sessions, slots=slots)
         factory = databases.sync_sessions
         slots = self._session_slots(factory.kw.get("bind"), settings.concurrency)
-        return SyncSessionHandler(task, clock, models, factory, slots, self._threads)
+        return SyncSessionHandler(task, clock, models, factory, slots=slots, threads=self._threads)
 
     def _session_slots(self, bind: Any, concurrency: int) -> asyncio.Semaphore:
         """Return what keeps handlers from waiting for the pool, and failing at its time limit."""
@@ -209,7 +210,7 @@ class Parts:
             pool = getattr(bind, "pool", None)
             limit = concurrency
             if isinstance(pool, QueuePool):
-                overflow = pool._max_overflow  # noqa: SLF001 - QueuePool tells its size only
+                overflow = pool._max_overflow  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - only its size is public
                 limit = concurrency if overflow < 0 else max(1, pool.size() + overflow)
             self._slots[bind] = asyncio.Semaphore(limit)
         return self._slots[bind]

@@ -19,7 +19,7 @@ from soniq_sa.events import Events, JobFailed, JobLost, JobsDone
 from soniq_sa.models.roles import Models
 from soniq_sa.outcome import Done, Failed, Lost, Outcome, Released, Settled
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
-from soniq_sa.runtime.link import DatabaseAway, Link, StatementRefused
+from soniq_sa.runtime.link import DatabaseAway, StatementRefused
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.channel import channel_of, wake_payload
 from soniq_sa.statements.enqueue import notify
@@ -42,8 +42,7 @@ class Recorder(Service):
         held: HeldJobs,
         on_recorded: Callable[[list[HeldJob]], None],
     ) -> None:
-        super().__init__(events)
-        self._link = Link(engine)
+        super().__init__(events, engine)
         self._models = models
         self._held = held
         self._on_recorded = on_recorded
@@ -78,10 +77,6 @@ class Recorder(Service):
         self._forget(batch)
         return 0 if self._ended else None
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     def _forget(self, batch: list[HeldJob]) -> None:
         del self._ended[: len(batch)]
         for job in batch:
@@ -112,7 +107,7 @@ class Recorder(Service):
 
     async def _write_done(self, worker_id: UUID, claim: int, jobs: list[HeldJob]) -> None:
         ids = [job.id for job in jobs]
-        rows = await self._link.execute(
+        rows = await self.link.execute(
             self._done, {"ids": ids, "claim_number": claim, "owner": worker_id}
         )
         if len(rows) < len(jobs):
@@ -133,7 +128,7 @@ class Recorder(Service):
 
     async def _write_failures(self, worker_id: UUID, jobs: list[HeldJob]) -> None:
         failures = [cast("Failed", job.outcome) for job in jobs]
-        rows = await self._link.execute(
+        rows = await self.link.execute(
             self._failed,
             {
                 "owner": worker_id,
@@ -153,7 +148,7 @@ class Recorder(Service):
                 )
 
     async def _write_released(self, worker_id: UUID, jobs: list[HeldJob]) -> None:
-        rows = await self._link.execute(
+        rows = await self.link.execute(
             self._release,
             {
                 "owner": worker_id,
@@ -163,7 +158,7 @@ class Recorder(Service):
         )
         if queues := {row.queue for row in rows}:
             channel = channel_of(self._models.jobs)
-            await self._link.execute(notify(channel, wake_payload(queues)))
+            await self.link.execute(notify(channel, wake_payload(queues)))
 
     def _drop_lost(self, jobs: list[HeldJob], rows: Sequence[Any]) -> list[HeldJob]:
         """Tell which rows another worker has; after a repetition they may just be written already."""

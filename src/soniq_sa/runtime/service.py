@@ -12,17 +12,20 @@ import asyncio
 import traceback
 from abc import ABC, abstractmethod
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from soniq_sa.events import DatabaseBack, DatabaseLost, Events, PartFailed
-from soniq_sa.runtime.link import Backoff, DatabaseAway
+from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
 
 
 class Service(ABC):
-    """A part of the worker that runs again and again in a task of its own."""
+    """A part of the worker that runs again and again in a task, with a connection of its own."""
 
     name = "service"
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, engine: AsyncEngine) -> None:
         self.events = events
+        self.link = Link(engine)
         self._wake = asyncio.Event()
         self._backoff = Backoff()
         self._lost = False
@@ -48,6 +51,10 @@ class Service(ABC):
         if self._task is not None:
             await self._task
 
+    async def close(self) -> None:
+        """Close the connection."""
+        await self.link.close()
+
     async def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
@@ -55,7 +62,7 @@ class Service(ABC):
                 pause = await self.run_once()
             except DatabaseAway as error:
                 await wait(self._stopping, self._note_lost(error))
-            except Exception:  # the border of a part: the worker never ends because of one
+            except Exception:  # noqa: BLE001 - the border of a part: no bug in one ends the worker
                 self.events.emit(PartFailed(self.name, traceback.format_exc()))
                 await wait(self._stopping, self._backoff.next())
             else:

@@ -12,6 +12,7 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -62,11 +63,12 @@ class _Thread:
         answer: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
 
         def run() -> None:
+            value, raised = None, None
             try:
-                result = context.run(function), None
+                value = context.run(function)
             except BaseException as error:  # noqa: BLE001 - a thread's border: handed to the loop
-                result = None, error
-            _deliver(loop, answer, result)
+                raised = error
+            _deliver(loop, answer, (value, raised))
 
         self._calls.put(run)
         try:
@@ -88,7 +90,5 @@ def _deliver(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], resul
         if not answer.done():
             answer.set_result(result)
 
-    try:
+    with suppress(RuntimeError):  # the loop has ended, and nobody waits for the answer any more
         loop.call_soon_threadsafe(settle)
-    except RuntimeError:
-        pass  # the worker's loop has ended, and nobody waits for the answer any more

@@ -13,9 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from soniq_sa.events import Events, JobsRescued
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.lease import Lease
-from soniq_sa.runtime.link import Link
 from soniq_sa.runtime.service import Service
-from soniq_sa.states import JobState
 from soniq_sa.statements.channel import DUE_HINT, channel_of, wake_payload
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import (
@@ -25,6 +23,7 @@ from soniq_sa.statements.upkeep import (
     rescue_orphans,
     unlocked_workers,
 )
+from soniq_sa.states import JobState
 
 _PROMOTE_AT_ONCE = 1000
 _SECOND_LOOK = 0.3
@@ -47,8 +46,7 @@ class DueWatch(Service):
         poll_interval: float,
         on_queued: OnQueued,
     ) -> None:
-        super().__init__(events)
-        self._link = Link(engine)
+        super().__init__(events, engine)
         self._channel = channel_of(models.jobs)
         self._promote = promote_due(models)
         self._next_due = next_due(models)
@@ -74,21 +72,17 @@ class DueWatch(Service):
 
     async def seconds_to_next(self) -> float | None:
         """Return the seconds until the next scheduled job is due; None if there is none."""
-        ((left,),) = await self._link.execute(self._next_due)
+        ((left,),) = await self.link.execute(self._next_due)
         return None if left is None else float(left)
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     async def _queue_due(self) -> None:
-        rows = await self._link.execute(self._promote, {"limit": _PROMOTE_AT_ONCE})
+        rows = await self.link.execute(self._promote, {"limit": _PROMOTE_AT_ONCE})
         if not rows:
             return
         queues = frozenset(row.queue for row in rows)
         self._on_queued(queues)
         if len(rows) > 1:
-            await self._link.execute(notify(self._channel, wake_payload(queues)))
+            await self.link.execute(notify(self._channel, wake_payload(queues)))
 
 
 class Rescuer(Service):
@@ -106,8 +100,7 @@ class Rescuer(Service):
         interval: float,
         on_queued: OnQueued,
     ) -> None:
-        super().__init__(events)
-        self._link = Link(engine)
+        super().__init__(events, engine)
         self._channel = channel_of(models.jobs)
         self._lease = lease
         self._interval = interval
@@ -129,13 +122,9 @@ class Rescuer(Service):
             return min(_SECOND_LOOK, self._interval)
         return self._interval if self._lease.peers else self._lease.every
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     async def _look_at_locks(self) -> None:
         me = {"owner": self._lease.worker_id, "lease": self._lease.seconds}
-        rows = await self._link.execute(self._unlocked, me)
+        rows = await self.link.execute(self._unlocked, me)
         found = {row.id: row.lock_key for row in rows}
         dead = {one: key for one, key in found.items() if self._suspects.get(one) == key}
         self._suspects = {one: key for one, key in found.items() if one not in dead}
@@ -148,7 +137,7 @@ class Rescuer(Service):
             self._leases_seen_at = self._now()
 
     async def _take_over(self, dead: Mapping[UUID, int]) -> None:
-        rows = await self._link.execute(
+        rows = await self.link.execute(
             self._rescue,
             {
                 "owner": self._lease.worker_id,
@@ -160,7 +149,7 @@ class Rescuer(Service):
 
     async def _look_for_orphans(self) -> None:
         if self._now() - self._orphans_seen_at >= self._lease.seconds:
-            await self._announce(await self._link.execute(self._rescue_orphans))
+            await self._announce(await self.link.execute(self._rescue_orphans))
             self._orphans_seen_at = self._now()
 
     async def _announce(self, rows: Sequence[Row[Any]]) -> None:
@@ -170,7 +159,7 @@ class Rescuer(Service):
         self.events.emit(JobsRescued(len(queued), len(rows) - len(queued)))
         if queued:
             self._on_queued(frozenset(queued))
-            await self._link.execute(notify(self._channel, wake_payload(set(queued))))
+            await self.link.execute(notify(self._channel, wake_payload(set(queued))))
 
     @staticmethod
     def _now() -> float:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,9 +25,6 @@ from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
 from soniq_sa.runtime.parts import Parts
 from soniq_sa.runtime.schema import check_schema
 from soniq_sa.runtime.service import wait
-
-if TYPE_CHECKING:
-    from soniq_sa.settings import Settings
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

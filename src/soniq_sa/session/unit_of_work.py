@@ -41,7 +41,6 @@ from soniq_sa.session.notes import (
     row_note,
 )
 from soniq_sa.session.wakeup import wake
-from soniq_sa.states import JobState
 from soniq_sa.statements.channel import DUE_HINT, channel_of
 from soniq_sa.statements.enqueue import (
     complete_job_rows,
@@ -49,6 +48,7 @@ from soniq_sa.statements.enqueue import (
     insert_job_rows,
     insert_jobs,
 )
+from soniq_sa.states import JobState
 
 
 @event.listens_for(Session, "before_flush")

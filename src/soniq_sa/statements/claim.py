@@ -10,8 +10,8 @@ primary key where a join may become a sequential scan.
 from __future__ import annotations
 
 from sqlalchemy import (
+    Executable,
     Integer,
-    Select,
     Text,
     Update,
     Uuid,
@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 
 from soniq_sa.models.roles import Models
-from soniq_sa.states import JobState
 from soniq_sa.statements.rows import array, rows, state_is
+from soniq_sa.states import JobState
 
 
 def claim_jobs(models: Models) -> Update:
@@ -83,7 +83,7 @@ def claim_jobs(models: Models) -> Update:
     )
 
 
-def queues_with_jobs(models: Models) -> Select[tuple[str]]:
+def queues_with_jobs(models: Models) -> Executable:
     """Return the names of the queues that hold due jobs: one index probe a queue."""
     jobs = models.jobs
     ready = state_is(jobs, JobState.QUEUED)

@@ -26,8 +26,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Table
 
-from soniq_sa.states import JobState
 from soniq_sa.statements.rows import SECOND, rows
+from soniq_sa.states import JobState
 
 _TIME = DateTime(timezone=True)
 
@@ -80,11 +80,7 @@ def complete_jobs(jobs: Table) -> Update:
 
 def complete_job_rows(jobs: Table) -> Update:
     """Fill in the arguments one by one, for databases without arrays. Parameters: job_id, new_args."""
-    return (
-        update(jobs)
-        .where(jobs.c.id == bindparam("job_id"))
-        .values(args=bindparam("new_args"))
-    )
+    return update(jobs).where(jobs.c.id == bindparam("job_id")).values(args=bindparam("new_args"))
 
 
 def notify(channel: str, payload: str) -> Any:
@@ -101,4 +97,3 @@ def _state_at(run_at: ColumnElement[Any]) -> ColumnElement[Any]:
         (run_at > func.now(), literal(JobState.SCHEDULED.value, Text())),
         else_=literal(JobState.QUEUED.value, Text()),
     )
-

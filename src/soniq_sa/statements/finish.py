@@ -33,8 +33,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Table
 
 from soniq_sa.models.roles import Models
-from soniq_sa.states import JobState
 from soniq_sa.statements.rows import SECOND, array, rows
+from soniq_sa.states import JobState
 
 
 def finish_done(models: Models) -> Update:
@@ -45,7 +45,9 @@ def finish_done(models: Models) -> Update:
     jobs = models.jobs
     return (
         update(jobs)
-        .where(_among(jobs), jobs.c.claims == bindparam("claim_number", type_=Integer()), _fence(jobs))
+        .where(
+            _among(jobs), jobs.c.claims == bindparam("claim_number", type_=Integer()), _fence(jobs)
+        )
         .values(
             state=literal_column(f"'{JobState.DONE}'"),
             attempts=jobs.c.attempts + 1,
@@ -76,7 +78,12 @@ def finish_failed(models: Models) -> Insert:
     final = ended.c.delays.is_(None) | (jobs.c.attempts + 1 >= jobs.c.max_attempts)
     written = (
         update(jobs)
-        .where(_among(jobs), jobs.c.id == ended.c.ids, jobs.c.claims == ended.c.claim_numbers, _fence(jobs))
+        .where(
+            _among(jobs),
+            jobs.c.id == ended.c.ids,
+            jobs.c.claims == ended.c.claim_numbers,
+            _fence(jobs),
+        )
         .values(
             state=case(
                 (final, literal_column(f"'{JobState.DEAD}'")),
@@ -92,9 +99,7 @@ def finish_failed(models: Models) -> Insert:
             reason=case((final, ended.c.reasons)),
             error=ended.c.errors,
         )
-        .returning(
-            jobs.c.id, jobs.c.claims, jobs.c.claimed_at, ended.c.outcomes, ended.c.errors
-        )
+        .returning(jobs.c.id, jobs.c.claims, jobs.c.claimed_at, ended.c.outcomes, ended.c.errors)
         .cte("written")
     )
     kept: dict[str, ColumnElement[Any]] = {
@@ -122,7 +127,12 @@ def release_jobs(models: Models) -> Update:
     left = rows("left_jobs", ids=Uuid(), claim_numbers=Integer())
     return (
         update(jobs)
-        .where(_among(jobs), jobs.c.id == left.c.ids, jobs.c.claims == left.c.claim_numbers, _fence(jobs))
+        .where(
+            _among(jobs),
+            jobs.c.id == left.c.ids,
+            jobs.c.claims == left.c.claim_numbers,
+            _fence(jobs),
+        )
         .values(state=literal_column(f"'{JobState.QUEUED}'"), worker_id=null(), claimed_at=null())
         .returning(jobs.c.queue)
     )
@@ -133,6 +143,4 @@ def _among(jobs: Table) -> ColumnElement[bool]:
 
 
 def _fence(jobs: Table) -> ColumnElement[bool]:
-    return and_(
-        jobs.c.worker_id == bindparam("owner", type_=Uuid()), jobs.c.finished_at.is_(None)
-    )
+    return and_(jobs.c.worker_id == bindparam("owner", type_=Uuid()), jobs.c.finished_at.is_(None))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Select, Text, column, func, select, table, text
+from sqlalchemy import Boolean, Executable, Text, column, func, select, table, text
 from sqlalchemy.sql.schema import Table
 
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.rows import rows
 
 
-def missing_columns(models: Models) -> tuple[Select[Any], dict[str, list[str]]]:
+def missing_columns(models: Models) -> tuple[Executable, dict[str, list[str]]]:
     """Return a statement, with its parameters, for the columns that the database lacks."""
     wanted = rows("wanted", wanted_tables=Text(), wanted_columns=Text())
     attributes = table(

@@ -9,8 +9,8 @@ from sqlalchemy import (
     Boolean,
     Delete,
     Double,
+    Executable,
     Integer,
-    Select,
     Text,
     Update,
     Uuid,
@@ -31,8 +31,8 @@ from sqlalchemy.dialects.postgresql import OID, Insert, insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.models.roles import Models
-from soniq_sa.states import AttemptOutcome, JobState, Reason
 from soniq_sa.statements.rows import SECOND, rows, state_is
+from soniq_sa.states import AttemptOutcome, JobState, Reason
 
 MAX_CRASHES = 3
 """A job that has taken this many workers down is dead."""
@@ -57,14 +57,14 @@ def promote_due(models: Models) -> Update:
     )
 
 
-def next_due(models: Models) -> Select[tuple[float | None]]:
+def next_due(models: Models) -> Executable:
     """Return the seconds until the next scheduled job is due; None if there is none."""
     jobs = models.jobs
     left = func.extract("epoch", func.min(jobs.c.run_at) - func.clock_timestamp())
     return select(left.cast(Double)).where(state_is(jobs, JobState.SCHEDULED))
 
 
-def owned_jobs(models: Models) -> Select[Any]:
+def owned_jobs(models: Models) -> Executable:
     """Return id and claims of the jobs that the table gives to ``owner``."""
     jobs = models.jobs
     return select(jobs.c.id, jobs.c.claims).where(
@@ -119,7 +119,7 @@ def remove_worker(models: Models) -> Delete:
     return delete(workers).where(workers.c.id == bindparam("owner", type_=Uuid()))
 
 
-def try_lock() -> Select[Any]:
+def try_lock() -> Executable:
     """Take the session's advisory lock ``lock``; tell whether that worked, and which backend."""
     return select(
         func.pg_try_advisory_lock(bindparam("lock", type_=BigInteger())).label("locked"),
@@ -127,7 +127,7 @@ def try_lock() -> Select[Any]:
     )
 
 
-def unlocked_workers(models: Models) -> Select[Any]:
+def unlocked_workers(models: Models) -> Executable:
     """Return id and lock_key of the other workers that no longer hold their lock.
 
     Parameters: owner, lease (seconds). Nothing is returned while the server itself has been up
@@ -144,7 +144,7 @@ def unlocked_workers(models: Models) -> Select[Any]:
     )
 
 
-def _held_locks() -> Select[Any]:
+def _held_locks() -> Any:
     """Return the one-key advisory locks of this database; see ``pg_locks`` on how a key is split."""
     locks = table(
         "pg_locks",
@@ -157,7 +157,11 @@ def _held_locks() -> Select[Any]:
     )
     databases = table("pg_database", column("oid", OID()), column("datname", Text()))
     here = select(databases.c.oid).where(databases.c.datname == func.current_database())
-    key = locks.c.classid.cast(BigInteger).op("<<")(literal_column("32")).op("|")(locks.c.objid.cast(BigInteger))
+    key = (
+        locks.c.classid.cast(BigInteger)
+        .op("<<")(literal_column("32"))
+        .op("|")(locks.c.objid.cast(BigInteger))
+    )
     return select(key).where(
         locks.c.locktype == literal_column("'advisory'"),
         locks.c.objsubid == literal_column("1"),
@@ -166,7 +170,7 @@ def _held_locks() -> Select[Any]:
     )
 
 
-def rescue_jobs(models: Models) -> Select[Any]:
+def rescue_jobs(models: Models) -> Executable:
     """Remove the workers that are dead, and put their jobs back into the queues.
 
     Dead are those whose lease has ended, and those named by ``dead_ids`` and ``dead_keys`` (arrays)
@@ -194,14 +198,14 @@ def rescue_jobs(models: Models) -> Select[Any]:
     return _requeue_crashed(models, models.jobs.c.worker_id.in_(select(gone.cte("gone").c.id)))
 
 
-def rescue_orphans(models: Models) -> Select[Any]:
+def rescue_orphans(models: Models) -> Executable:
     """Put back the running jobs whose worker is not in the worker table; as `rescue_jobs`."""
     jobs, workers = models.jobs, models.workers
     known = select(workers.c.id).where(workers.c.id == jobs.c.worker_id).correlate(jobs).exists()
     return _requeue_crashed(models, ~known)
 
 
-def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Select[Any]:
+def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
     jobs, attempts = models.jobs, models.attempts
     found = (
         select(jobs.c.id, jobs.c.worker_id)

@@ -63,7 +63,8 @@ def demo(
         screen.fail(str(error))
         raise typer.Exit(FAILED) from None
     if as_json:
-        sys.stdout.write(json.dumps(report.document(), indent=2) + "\n")
+        document = {**report.document(), "seed": seed, "workers": workers}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         screen.table(report)
     raise typer.Exit(0 if report.passed else FAILED)

@@ -14,7 +14,7 @@ from soniq_sa.cli.demo.records import Records, records_of, wait_until
 from soniq_sa.cli.demo.report import Counts, Kill, Report, compute_report
 from soniq_sa.cli.demo.screen import Screen
 from soniq_sa.cli.demo.shop import Shop, shop_on
-from soniq_sa.cli.demo.traffic import ORDERS_PER_SECOND, Traffic, traffic_to
+from soniq_sa.cli.demo.traffic import Traffic, traffic_to
 from soniq_sa.localserver import LocalServer
 
 CUSTOMERS = 10
@@ -110,8 +110,7 @@ class Run:
         customers = await self.traffic.register(CUSTOMERS)
         half_way = asyncio.Event()
         answers = 0
-        label = f"Orders, {ORDERS_PER_SECOND}/s"
-        with self.screen.progress(label, len(orders)) as show:
+        with self.screen.progress("Orders", len(orders)) as show:
 
             def answered() -> None:
                 nonlocal answers
