@@ -22,10 +22,10 @@ from soniq_sa.options import (
     DEFAULT_RETRY_DELAY,
     EnqueueOptions,
     Seconds,
-    check_name,
     check_priority,
     check_queue,
     check_seconds,
+    check_task_name,
     check_whole,
 )
 from soniq_sa.session import enqueue
@@ -131,7 +131,7 @@ class Application:
             task = task_class(function)(
                 function,
                 tasks=self.tasks,
-                name=check_name("task", name or default_name(function)),
+                name=check_task_name(name or default_name(function)),
                 defaults=defaults,
                 retry_delay=delay,
                 timeout=limit,

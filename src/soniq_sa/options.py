@@ -18,7 +18,7 @@ DEFAULT_RETRIES = 3
 DEFAULT_RETRY_DELAY = 5.0
 MAX_SECONDS = timedelta(days=3650).total_seconds()
 
-_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 _DIGITS = re.compile(r"\d+")
 
 Seconds = float | timedelta
@@ -95,18 +95,23 @@ def _when(given: Mapping[str, object]) -> tuple[float | None, datetime | None]:
     return None, None
 
 
-def check_name(kind: str, name: object) -> str:
-    """Return ``name`` if it may name a queue or a task."""
-    if isinstance(name, str) and _NAME.fullmatch(name):
-        return name
-    raise OptionError(
-        f"{name!r} cannot name a {kind}. Use 1 to 64 letters, digits, and any of '_', '.', ':', '-'."
-    )
-
-
 def check_queue(name: object) -> str:
     """Return ``name`` if it may name a queue."""
-    return check_name("queue", name)
+    return _check_name("queue", name, 64)
+
+
+def check_task_name(name: object) -> str:
+    """Return ``name`` if it may name a task."""
+    return _check_name("task", name, 255)
+
+
+def _check_name(kind: str, name: object, longest: int) -> str:
+    if isinstance(name, str) and len(name) <= longest and _NAME.fullmatch(name):
+        return name
+    raise OptionError(
+        f"{name!r} cannot name a {kind}. Use 1 to {longest} letters, digits, and any of '_', '.', "
+        "':', '-'."
+    )
 
 
 def check_priority(priority: object) -> int:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from soniq_sa.localserver import databases
 from soniq_sa.localserver.attempts import UnavailableError
 from soniq_sa.localserver.server import LocalServer
+
+if TYPE_CHECKING:
+    from testcontainers.community.postgres import PostgresContainer
 
 IMAGE = "postgres:17-alpine"
 DATABASE = "soniq"
@@ -17,8 +21,7 @@ ENGINE_TIMEOUT = 5
 @contextmanager
 def container_server(settings: Mapping[str, str], *, keep: bool) -> Iterator[LocalServer]:
     """Run PostgreSQL in a container that is removed at the end unless `keep` is set."""
-    _require_engine()
-    from testcontainers.community.postgres import PostgresContainer
+    postgres_container = usable_container()
     from testcontainers.core.config import testcontainers_config
 
     # The library's reaper would remove a kept container as soon as this process ends.
@@ -27,7 +30,7 @@ def container_server(settings: Mapping[str, str], *, keep: bool) -> Iterator[Loc
         "postgres",
         *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
     ]
-    container = PostgresContainer(IMAGE, dbname=DATABASE, driver=None).with_command(command)
+    container = postgres_container(IMAGE, dbname=DATABASE, driver=None).with_command(command)
     container.start()
     try:
         url = container.get_connection_url()
@@ -45,9 +48,10 @@ def container_server(settings: Mapping[str, str], *, keep: bool) -> Iterator[Loc
             container.stop()
 
 
-def _require_engine() -> None:
+def usable_container() -> type[PostgresContainer]:
+    """Return the class of testcontainers; raise `UnavailableError` where no engine answers."""
     try:
-        import testcontainers.community.postgres  # noqa: F401  its presence is the question
+        from testcontainers.community.postgres import PostgresContainer
         from testcontainers.core import docker_client
     except ImportError as error:
         raise UnavailableError(f"testcontainers is not installed ({error})") from error
@@ -58,3 +62,4 @@ def _require_engine() -> None:
     except (no_engine, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise UnavailableError(f"no Docker engine answers ({reason})") from error
+    return PostgresContainer

@@ -10,8 +10,8 @@ from sqlalchemy.engine import make_url
 
 from soniq_sa.localserver.attempts import UnavailableError
 
-CONNECT_TIMEOUT = 10.0
-STATEMENT_TIMEOUT = 60.0
+CONNECT_TIMEOUT = 10
+STATEMENT_TIMEOUT = 60
 UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 

@@ -89,6 +89,7 @@ def _complete_table(mapper: Mapper[Any], cls: type[TableMixin]) -> None:
     if mapper.inherits is not None or not isinstance(table, Table):
         return
     cls.soniq_complete(table)
-    storage = table.dialect_options["postgresql"]
-    storage["with"] = {**cls.soniq_storage(), **(storage.get("with") or {})}
+    options = table.dialect_options["postgresql"]
+    if storage := {**cls.soniq_storage(), **(options.get("with") or {})}:
+        options["with"] = storage
     register(table.metadata, cls.soniq_role, cls)

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Row
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.base import Executable
 
@@ -57,7 +58,7 @@ class Link:
                 return result.all() if result.returns_rows else ()
         except BaseException as error:  # whatever it was, the connection's state is not known
             await self.drop()
-            if not isinstance(error, Exception):
+            if not _from_database(error):
                 raise
             refused = _sqlstate(error).startswith(_REFUSALS)
             raise (StatementRefused if refused else DatabaseAway)(describe(error)) from error
@@ -74,8 +75,10 @@ class Link:
             async with asyncio.timeout(DEADLINE):
                 raw = await (await self.connection()).get_raw_connection()
                 return raw.driver_connection
-        except (SQLAlchemyError, OSError) as error:
+        except BaseException as error:  # as in execute
             await self.drop()
+            if not _from_database(error):
+                raise
             raise DatabaseAway(describe(error)) from error
 
     async def close(self) -> None:
@@ -127,5 +130,15 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _from_database(error: BaseException) -> bool:
+    """Tell an answer of the database, or none, from a mistake in this program.
+
+    While it connects, asyncpg raises errors of its own, which SQLAlchemy does not translate.
+    """
+    known = isinstance(error, DBAPIError | PoolTimeout | OSError)
+    return known or (isinstance(error, Exception) and type(error).__module__.startswith("asyncpg."))
+
+
 def _sqlstate(error: BaseException) -> str:
-    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    origin = getattr(error, "orig", error)
+    return getattr(origin, "sqlstate", None) or ""

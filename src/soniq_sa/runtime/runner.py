@@ -8,6 +8,7 @@ are watched by one timer for all running jobs, not by one each.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable
 
@@ -38,6 +39,7 @@ class Runner:
         self._ticking = False
         self._closed = False
         self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
 
     @property
     def running(self) -> int:
@@ -93,7 +95,7 @@ class Runner:
             job = self._waiting.popleft()
             self._running.add(job)
             self.idle.clear()
-            job.running = self._loop.create_task(self._run(job))
+            job.running = self._loop.create_task(self._run(job), context=self._context.copy())
 
     async def _run(self, job: HeldJob) -> None:
         outcome = await self._outcome(job)
@@ -108,8 +110,6 @@ class Runner:
         handler = self.handlers[job.task]
         try:
             outcome = await handler.run(job)
-        except GeneratorExit:
-            raise
         except BaseException as error:  # noqa: BLE001 - the border of user code: all of it ends here
             outcome = outcome_of(error, handler.task.retry_delay)
         return self._after_verdict(job, outcome)

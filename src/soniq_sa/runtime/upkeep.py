@@ -21,7 +21,7 @@ from soniq_sa.statements.upkeep import (
     promote_due,
     rescue_jobs,
     rescue_orphans,
-    unlocked_workers,
+    silent_workers,
 )
 from soniq_sa.states import JobState
 
@@ -105,36 +105,28 @@ class Rescuer(Service):
         self._lease = lease
         self._interval = interval
         self._on_queued = on_queued
-        self._unlocked = unlocked_workers(models)
+        self._silent = silent_workers(models)
         self._rescue = rescue_jobs(models)
         self._rescue_orphans = rescue_orphans(models)
         self._suspects: dict[UUID, int] = {}
-        self._leases_seen_at = float("-inf")
         self._orphans_seen_at = float("-inf")
 
     async def run_once(self) -> float | None:
         """Look for dead workers; a lock must be missed twice, for a worker may be reconnecting."""
         if self._lease.peers:
-            await self._look_at_locks()
-            await self._look_at_leases()
+            await self._look_for_silence()
         await self._look_for_orphans()
         if self._suspects:
             return min(_SECOND_LOOK, self._interval)
         return self._interval if self._lease.peers else self._lease.every
 
-    async def _look_at_locks(self) -> None:
-        me = {"owner": self._lease.worker_id, "lease": self._lease.seconds}
-        rows = await self.link.execute(self._unlocked, me)
-        found = {row.id: row.lock_key for row in rows}
-        dead = {one: key for one, key in found.items() if self._suspects.get(one) == key}
-        self._suspects = {one: key for one, key in found.items() if one not in dead}
-        if dead:
+    async def _look_for_silence(self) -> None:
+        silent = await self.link.execute(self._silent, {"owner": self._lease.worker_id})
+        unlocked = {row.id: row.lock_key for row in silent if not row.expired}
+        dead = {one: key for one, key in unlocked.items() if self._suspects.get(one) == key}
+        self._suspects = {one: key for one, key in unlocked.items() if one not in dead}
+        if dead or len(silent) > len(unlocked):
             await self._take_over(dead)
-
-    async def _look_at_leases(self) -> None:
-        if self._now() - self._leases_seen_at >= self._lease.every:
-            await self._take_over({})
-            self._leases_seen_at = self._now()
 
     async def _take_over(self, dead: Mapping[UUID, int]) -> None:
         rows = await self.link.execute(

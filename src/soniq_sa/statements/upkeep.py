@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Update,
     Uuid,
+    and_,
     any_,
     bindparam,
     case,
@@ -127,20 +128,22 @@ def try_lock() -> Executable:
     )
 
 
-def unlocked_workers(models: Models) -> Executable:
-    """Return id and lock_key of the other workers that no longer hold their lock.
+def silent_workers(models: Models) -> Executable:
+    """Return id, lock_key and whether the lease has ended, of the others that seem to be dead.
 
-    Parameters: owner, lease (seconds). Nothing is returned while the server itself has been up
-    for less than a lease: its restart took every lock away.
+    Those are the workers whose lease has ended, and those that do not hold their lock. Parameter:
+    owner. A lock is not missed until its worker has beaten once since the server started, because
+    a restart takes every lock away.
     """
     workers = models.workers
-    held = _held_locks()
-    up_for = func.now() - func.pg_postmaster_start_time()
-    return select(workers.c.id, workers.c.lock_key).where(
-        workers.c.id != bindparam("owner", type_=Uuid()),
+    expired = workers.c.expires_at < func.clock_timestamp()
+    unlocked = and_(
         workers.c.lock_key.is_not(None),
-        up_for > bindparam("lease", type_=Double()) * SECOND,
-        workers.c.lock_key.not_in(held),
+        workers.c.beat_at > func.pg_postmaster_start_time(),
+        workers.c.lock_key.not_in(_held_locks()),
+    )
+    return select(workers.c.id, workers.c.lock_key, expired.label("expired")).where(
+        workers.c.id != bindparam("owner", type_=Uuid()), or_(expired, unlocked)
     )
 
 

@@ -17,7 +17,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from soniq_sa.cli.demo.failure import TookTooLongError
 
-STATEMENT_TIMEOUT = 60.0
+STATEMENT_TIMEOUT = 60
 
 WORKERS = """
 SELECT id, name FROM soniq_workers WHERE expires_at > clock_timestamp()
