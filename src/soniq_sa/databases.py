@@ -33,6 +33,7 @@ class Databases:
         self._engine = engine if engine is not None else _engine_of(factory)
         self._factory = factory
         self._url = url
+        self._made_sync: Engine | None = None
         self._made: weakref.WeakKeyDictionary[Any, AsyncEngine] = weakref.WeakKeyDictionary()
 
     @property
@@ -57,14 +58,20 @@ class Databases:
             return self._factory
         return async_sessionmaker(self.async_engine, class_=AsyncSoniqSession)
 
-    @functools.cached_property
+    @property
     def sync_sessions(self) -> sessionmaker[Any]:
         """Return the factory of the sessions for sync handlers; raise `NoDriverError`."""
         if isinstance(self._factory, sessionmaker):
             return self._factory
-        given = self._engine
-        engine = given if isinstance(given, Engine) else make_sync_engine(self._connect_url)
-        return sessionmaker(engine, class_=SoniqSession)
+        return sessionmaker(self._sync_engine, class_=SoniqSession)
+
+    @property
+    def _sync_engine(self) -> Engine:
+        if isinstance(self._engine, Engine):
+            return self._engine
+        if self._made_sync is None:
+            self._made_sync = make_sync_engine(self._connect_url)
+        return self._made_sync
 
     @property
     def given_sync_sessions(self) -> sessionmaker[Any] | None:
@@ -83,6 +90,8 @@ class Databases:
         made = self._made.pop(asyncio.get_running_loop(), None)
         if made is not None:
             await made.dispose()
+        if self._made_sync is not None:
+            self._made_sync.dispose()
 
     @property
     def _connect_url(self) -> Any:

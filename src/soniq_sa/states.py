@@ -24,6 +24,13 @@ class JobState(StrEnum):
     DEAD = "dead"
 
 
+SUSPECT_CRASHES = 2
+"""A job that took part in this many crashes may be the cause: it is claimed by itself from then on."""
+
+MAX_CRASHES = 3
+"""A job that took part in this many crashes is dead."""
+
+
 class Reason(StrEnum):
     """Why a job is dead; the values are what the ``reason`` column holds."""
 

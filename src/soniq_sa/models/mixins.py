@@ -32,7 +32,7 @@ from soniq_sa.ids import uuid7
 from soniq_sa.models.mixin import TableMixin, id_of_wrong_order
 from soniq_sa.models.roles import Role
 from soniq_sa.options import DEFAULT_PRIORITY, DEFAULT_QUEUE, DEFAULT_RETRIES
-from soniq_sa.states import JobState
+from soniq_sa.states import SUSPECT_CRASHES, JobState
 
 
 def _column(type_: Any, *, default: Any = None, **options: Any) -> MappedColumn[Any]:
@@ -114,17 +114,26 @@ class JobMixin(TableMixin):
 
     @classmethod
     def soniq_complete(cls, table: Table) -> None:
-        """Add the state check and the three partial indexes."""
+        """Add the state check and the partial indexes."""
         states = ", ".join(f"'{state}'" for state in JobState)
         columns = table.c
         CheckConstraint(f"state IN ({states})", name=conv(f"ck_{table.name}_state_1"), table=table)
         _partial_index(
             f"ix_{table.name}_claim_1",
             [columns.queue, columns.priority, columns.run_at, columns.id],
-            JobState.QUEUED,
+            f"state = '{JobState.QUEUED}'",
         )
-        _partial_index(f"ix_{table.name}_due_1", [columns.run_at], JobState.SCHEDULED)
-        _partial_index(f"ix_{table.name}_owner_1", [columns.worker_id], JobState.PROCESSING)
+        _partial_index(
+            f"ix_{table.name}_suspect_1",
+            [columns.queue, columns.priority, columns.run_at, columns.id],
+            f"state = '{JobState.QUEUED}' AND crashes >= {SUSPECT_CRASHES}",
+        )
+        _partial_index(
+            f"ix_{table.name}_due_1", [columns.run_at], f"state = '{JobState.SCHEDULED}'"
+        )
+        _partial_index(
+            f"ix_{table.name}_owner_1", [columns.worker_id], f"state = '{JobState.PROCESSING}'"
+        )
 
     @classmethod
     def soniq_storage(cls) -> dict[str, Any]:
@@ -139,8 +148,8 @@ class JobMixin(TableMixin):
         }
 
 
-def _partial_index(name: str, columns: list[Any], state: JobState) -> None:
-    where = text(f"state = '{state}'")
+def _partial_index(name: str, columns: list[Any], condition: str) -> None:
+    where = text(condition)
     Index(conv(name), *columns, postgresql_where=where, sqlite_where=where)
 
 

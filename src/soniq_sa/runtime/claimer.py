@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Row
+from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobsReleased
@@ -25,7 +25,7 @@ from soniq_sa.models.roles import Models
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
-from soniq_sa.statements.channel import DUE_HINT
+from soniq_sa.statements.channel import HINTS, SUSPECT_HINT
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
 from soniq_sa.statements.finish import release_jobs
 from soniq_sa.statements.upkeep import owned_jobs
@@ -74,6 +74,8 @@ class Claimer(Service):
         self._on_claimed = on_claimed
         self._on_empty = on_empty
         self._claim = claim_jobs(models)
+        self._claim_suspects = claim_jobs(models, suspects=True)
+        self._suspects = Suspects()
         self._owned = owned_jobs(models)
         self._release = release_jobs(models)
         self._find_queues = queues_with_jobs(models)
@@ -84,8 +86,10 @@ class Claimer(Service):
 
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look for jobs; ``queues`` says where they are, and is empty if that is not known."""
-        named = queues - {DUE_HINT}
-        if queues and not named:
+        named = queues - HINTS
+        if SUSPECT_HINT in queues:
+            self._suspects.expected = True
+        elif queues and not named:
             return
         if self._served.queues is None:
             self._queues += named - set(self._queues)
@@ -106,8 +110,9 @@ class Claimer(Service):
         room = self._room()
         if room <= min(self._pace.rate * _GATHER, self._concurrency / 2) and self._held:
             return self._poll_interval
-        claimed = await self._claim_up_to(room)
-        self._on_claimed(claimed)
+        if self._suspects.wanted(self._held, self._now()):
+            self._suspects.running = await self._take(self._claim_suspects, 1)
+        claimed = await self._take(self._claim, room)
         if len(claimed) == room:
             return 0
         if not claimed and not self._held:
@@ -118,12 +123,13 @@ class Claimer(Service):
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
         return self._concurrency + ahead - len(self._held)
 
-    async def _claim_up_to(self, limit: int) -> list[HeldJob]:
+    async def _take(self, statement: Executable, limit: int) -> list[HeldJob]:
+        """Claim up to ``limit`` jobs, and have them run."""
         self._queues.append(self._queues.pop(0))
         worker_id = self._lease.worker_id
         self._unsure = True
         rows = await self.link.execute(
-            self._claim,
+            statement,
             {
                 "queues": self._queues,
                 "tasks": self._served.tasks,
@@ -136,6 +142,7 @@ class Claimer(Service):
         jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
         for job in jobs:
             self._held.add(job)
+        self._on_claimed(jobs)
         return jobs
 
     async def _find_new_queues(self) -> bool:
@@ -171,6 +178,31 @@ class Claimer(Service):
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+class Suspects:
+    """When to claim a job that may take its worker down: one at a time, when one is expected.
+
+    Nobody waits for such jobs, so besides hints from a rescue there is a look every 15 seconds.
+    """
+
+    _EVERY = 15.0
+
+    def __init__(self) -> None:
+        self.expected = True
+        self.running: list[HeldJob] = []
+        self._looked_at = 0.0
+
+    def wanted(self, held: HeldJobs, now: float) -> bool:
+        """Tell whether to claim one now."""
+        if self.running:
+            if (self.running[0].id, self.running[0].claims) in held:
+                return False
+            self.expected = True
+        if not self.expected and now - self._looked_at < self._EVERY:
+            return False
+        self.expected, self._looked_at = False, now
+        return True
 
 
 class Pace:

@@ -14,7 +14,7 @@ from soniq_sa.events import Events, JobsRescued
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
-from soniq_sa.statements.channel import DUE_HINT, channel_of, wake_payload
+from soniq_sa.statements.channel import DUE_HINT, SUSPECT_HINT, channel_of, wake_payload
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import (
     next_due,
@@ -23,7 +23,7 @@ from soniq_sa.statements.upkeep import (
     rescue_orphans,
     silent_workers,
 )
-from soniq_sa.states import JobState
+from soniq_sa.states import SUSPECT_CRASHES, JobState
 
 _PROMOTE_AT_ONCE = 1000
 _SECOND_LOOK = 0.3
@@ -150,8 +150,9 @@ class Rescuer(Service):
         queued = [row.queue for row in rows if row.state == JobState.QUEUED]
         self.events.emit(JobsRescued(len(queued), len(rows) - len(queued)))
         if queued:
-            self._on_queued(frozenset(queued))
-            await self.link.execute(notify(self._channel, wake_payload(set(queued))))
+            hints = {SUSPECT_HINT} if any(row.crashes >= SUSPECT_CRASHES for row in rows) else set()
+            self._on_queued(frozenset(queued) | hints)
+            await self.link.execute(notify(self._channel, wake_payload({*queued, *hints})))
 
     @staticmethod
     def _now() -> float:

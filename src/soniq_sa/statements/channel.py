@@ -10,6 +10,11 @@ from sqlalchemy import Table
 DUE_HINT = "@"
 """Stands in a wake-up for jobs that have a time of their own: look when the next one is due."""
 
+SUSPECT_HINT = "!"
+"""Stands in a wake-up for jobs that may have taken a worker down: look for those as well."""
+
+HINTS = frozenset({DUE_HINT, SUSPECT_HINT})
+
 _MAX_PAYLOAD = 7900
 _MAX_NAME = 63
 

@@ -24,24 +24,29 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.rows import array, rows, state_is
-from soniq_sa.states import JobState
+from soniq_sa.states import SUSPECT_CRASHES, JobState
 
 
-def claim_jobs(models: Models) -> Update:
+def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
     """Give up to ``limit`` due jobs to a worker that is alive, queue by queue.
 
-    Parameters: queues and tasks (arrays), limit, owner. Returns the claimed rows, unordered.
+    suspects: Take those that have taken part in `SUSPECT_CRASHES` crashes, and only those; else all
+        others. Parameters: queues and tasks (arrays), limit, owner. Returns the claimed rows,
+        unordered.
     """
     jobs, workers = models.jobs, models.workers
     limit = bindparam("limit", type_=Integer())
     served = rows("served", queues=Text())
+    threshold: ColumnElement[int] = literal_column(str(SUSPECT_CRASHES))
     ready = (
         select(jobs.c.id)
         .where(
             state_is(jobs, JobState.QUEUED),
+            jobs.c.crashes >= threshold if suspects else jobs.c.crashes < threshold,
             jobs.c.queue == served.c.queues,
             jobs.c.task == any_(array("tasks", Text())),
         )

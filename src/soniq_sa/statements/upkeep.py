@@ -33,10 +33,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.rows import SECOND, rows, state_is
-from soniq_sa.states import AttemptOutcome, JobState, Reason
-
-MAX_CRASHES = 3
-"""A job that has taken this many workers down is dead."""
+from soniq_sa.states import MAX_CRASHES, AttemptOutcome, JobState, Reason
 
 
 def promote_due(models: Models) -> Update:
@@ -178,7 +175,7 @@ def rescue_jobs(models: Models) -> Executable:
 
     Dead are those whose lease has ended, and those named by ``dead_ids`` and ``dead_keys`` (arrays)
     if their lock_key has not changed. Parameter: owner, which is spared. A job that has seen
-    `MAX_CRASHES` crashes is dead itself. Returns the queue and the new state of each job.
+    `MAX_CRASHES` crashes is dead itself. Returns the queue, the new state and the crashes of each job.
     """
     workers = models.workers
     named = rows("named", dead_ids=Uuid(), dead_keys=BigInteger())
@@ -236,6 +233,7 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
             jobs.c.claims,
             jobs.c.queue,
             jobs.c.state,
+            jobs.c.crashes,
             jobs.c.claimed_at,
             found.c.worker_id.label("lost_worker"),
         )
@@ -251,7 +249,7 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
             literal_column(f"'{AttemptOutcome.CRASHED}'"),
         ),
     )
-    return select(put_back.c.queue, put_back.c.state).add_cte(kept.cte("kept"))
+    return select(put_back.c.queue, put_back.c.state, put_back.c.crashes).add_cte(kept.cte("kept"))
 
 
 def _lease_end() -> ColumnElement[Any]:
