@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class WorkerOptions(TypedDict, total=False):
     """The options of a worker; see `Worker`."""
 
-    queues: Iterable[str] | None
+    queues: Iterable[str] | str | None
     concurrency: int | None
     run_once: bool
     poll_interval: float | None

@@ -14,24 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from types import NoneType, UnionType
 from typing import (
-    Annotated,
     Any,
-    Literal,
     NotRequired,
     Required,
-    Union,
-    get_args,
-    get_origin,
 )
-from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
     ConfigDict,
     PydanticSchemaGenerationError,
     TypeAdapter,
@@ -43,6 +32,7 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy.orm import Session
 from typing_extensions import TypedDict
 
+from soniq_sa.annotations import aware, is_exact
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
 from soniq_sa.signature import EntityParameter, Injection, Shape, read_parameters
@@ -123,7 +113,7 @@ class Codec:
             name: EntityKey(parameter.entity, label)
             for name, parameter in self.parameters.entities.items()
         }
-        self._exact = all(_is_exact(kind) for kind in self.parameters.plain.values())
+        self._exact = all(is_exact(kind) for kind in self.parameters.plain.values())
 
     @property
     def needs_session(self) -> bool:
@@ -281,7 +271,7 @@ class Codec:
     def _adapter(self, annotations: Mapping[str, Any]) -> TypeAdapter[Any]:
         required = self.parameters.required
         fields = {
-            name: Required[_aware(kind)] if name in required else NotRequired[_aware(kind)]
+            name: Required[aware(kind)] if name in required else NotRequired[aware(kind)]
             for name, kind in annotations.items()
         }
         arguments = TypedDict("arguments", fields)  # type: ignore[misc] # made from a signature
@@ -308,42 +298,6 @@ def dump(values: Any) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
-
-
-def _aware(annotation: Any) -> Any:
-    """Return ``annotation`` with every ``datetime`` in it made one that needs a time zone."""
-    if annotation is datetime:
-        return AwareDatetime
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if not parts or origin is Literal:
-        return annotation
-    if origin is Annotated:
-        return Annotated[(_aware(parts[0]), *parts[1:])]
-    if origin in {Union, UnionType}:
-        return Union[tuple(_aware(part) for part in parts)]  # noqa: UP007 - made at run time
-    if origin in _CONTAINERS:
-        generic: Any = origin
-        return generic[tuple(part if part is ... else _aware(part) for part in parts)]
-    return annotation
-
-
-_CONTAINERS = {list, dict, tuple, set, frozenset}
-_SCALARS = {str, int, float, bool, bytes, NoneType, UUID, Decimal, date, datetime, time, timedelta}
-
-
-def _is_exact(annotation: Any) -> bool:
-    """Tell whether every value of this type comes back equal from JSON, without a look at it."""
-    if annotation in _SCALARS:
-        return True
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin in {Union, UnionType}:
-        members = [part for part in parts if part is not NoneType]
-        return len(members) == 1 and _is_exact(members[0])
-    if origin is Literal:
-        return False
-    if origin in _CONTAINERS:
-        return all(part is ... or _is_exact(part) for part in parts)
-    return isinstance(annotation, type) and issubclass(annotation, Enum)
 
 
 def _depth(value: Any) -> int:

@@ -1,5 +1,6 @@
 """The public surface is exactly what `__all__` says, and each name explains itself."""
 
+import ast
 import importlib
 import inspect
 from types import FunctionType, ModuleType
@@ -56,10 +57,14 @@ def test_the_models_export_their_names() -> None:
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
 def test_all_is_exact_and_sorted(module: ModuleType) -> None:
-    public = {
-        n for n, v in vars(module).items() if not n.startswith("_") and not inspect.ismodule(v)
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("soniq_sa")
+        for alias in node.names
     }
-    assert module.__all__ == sorted(public)
+    assert module.__all__ == sorted(imported)
+    assert set(module.__all__) <= set(dir(module))
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)

@@ -48,6 +48,28 @@ def test_a_run_ended_later_leaves_nothing(ending: signal.Signals) -> None:
         wait_until_nothing_is_left(folder)
 
 
+OUTLIVE = """
+import time
+from soniq_sa.localserver import local_server
+with local_server() as server:
+    try:
+        print("ready", flush=True)
+        time.sleep(600)
+    except KeyboardInterrupt:
+        server.create_database("made_after_ctrl_c")
+        print("still there", flush=True)
+"""
+
+
+def test_the_server_outlives_ctrl_c_in_the_terminal() -> None:
+    with temporary_folder() as folder, python("-c", OUTLIVE, temporary=folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout.readline() == "still there\n"
+        wait_until_nothing_is_left(folder)
+
+
 def test_an_error_in_the_body_ends_a_kept_server() -> None:
     with pytest.raises(ZeroDivisionError), local_server(keep=True) as server:
         raise ZeroDivisionError

@@ -124,6 +124,16 @@ def test_tcp_needs_the_password(server: LocalServer) -> None:
         value(make_url(server.tcp_url).render_as_string(hide_password=True), "select 1")
 
 
+def test_the_environment_for_libpq_does_not_lead_elsewhere(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, elsewhere in {"PGPORT": "1", "PGHOST": "nowhere", "PGDATABASE": "none"}.items():
+        monkeypatch.setenv(name, elsewhere)
+    with local_server() as other:
+        assert value(other.url, "select current_database()") == "soniq"
+    assert value(server.url, "select current_database()") == "soniq"
+
+
 def test_settings_win_over_the_usual_ones(server: LocalServer) -> None:
     assert value(server.url, "show work_mem") == "5MB"
     assert value(server.url, "show max_connections") == "200"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,46 +24,42 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+def _option(text: str, setting: str) -> Any:
+    return typer.Option(help=f"{text} [env: SONIQ_SA_{setting}]")
+
+
+App = Annotated[str | None, _option("Where the Soniq is, as shop.jobs:soniq.", "APP")]
+Queues = Annotated[str | None, _option("Queues to serve, comma-separated. Default: all.", "QUEUES")]
+Concurrency = Annotated[
+    int | None, _option("Jobs that run at a time. Default: 100.", "CONCURRENCY")
+]
+RunOnce = Annotated[
+    bool, typer.Option("--run-once", help="Work until nothing is due, then exit 0.")
+]
+DrainTimeout = Annotated[
+    float | None,
+    _option("Seconds that running jobs may go on after SIGTERM. Default: 30.", "DRAIN_TIMEOUT"),
+]
+PollInterval = Annotated[
+    float | None, _option("Longest seconds between two looks. Default: 5.", "POLL_INTERVAL")
+]
+JobTimeout = Annotated[
+    float | None,
+    _option("Seconds for an attempt, where the task says none. Default: 300.", "JOB_TIMEOUT"),
+]
+Level = Annotated[LogLevel, typer.Option(help="What to log to stderr.", case_sensitive=False)]
+
+
 def worker(
     *,
-    app: Annotated[
-        str | None, typer.Option(help="Where the Soniq is, as shop.jobs:soniq. [env: SONIQ_SA_APP]")
-    ] = None,
-    queues: Annotated[
-        str | None,
-        typer.Option(help="Queues to serve, comma-separated. Default: all. [env: SONIQ_SA_QUEUES]"),
-    ] = None,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(help="Jobs that run at a time. Default: 100. [env: SONIQ_SA_CONCURRENCY]"),
-    ] = None,
-    run_once: Annotated[
-        bool, typer.Option("--run-once", help="Work until nothing is due, then exit 0.")
-    ] = False,
-    drain_timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds that running jobs may go on after SIGTERM. Default: 30. "
-            "[env: SONIQ_SA_DRAIN_TIMEOUT]"
-        ),
-    ] = None,
-    poll_interval: Annotated[
-        float | None,
-        typer.Option(
-            help="Longest seconds between two looks for jobs. Default: 5. "
-            "[env: SONIQ_SA_POLL_INTERVAL]"
-        ),
-    ] = None,
-    job_timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds that an attempt may take, where the task does not say. 0: no limit. "
-            "Default: 300. [env: SONIQ_SA_JOB_TIMEOUT]"
-        ),
-    ] = None,
-    log_level: Annotated[
-        LogLevel, typer.Option(help="What to log to stderr.", case_sensitive=False)
-    ] = LogLevel.INFO,
+    app: App = None,
+    queues: Queues = None,
+    concurrency: Concurrency = None,
+    run_once: RunOnce = False,
+    drain_timeout: DrainTimeout = None,
+    poll_interval: PollInterval = None,
+    job_timeout: JobTimeout = None,
+    log_level: Level = LogLevel.INFO,
 ) -> None:
     """Run jobs until SIGTERM or SIGINT: then finish what runs, and exit 0.
 

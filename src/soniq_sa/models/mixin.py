@@ -2,9 +2,8 @@
 
 The columns are set on the class in ``__init_subclass__``, which runs before SQLAlchemy maps it. They
 carry no annotation, so that a dataclass base (``MappedAsDataclass``) or pydantic (SQLModel) does not
-take them for fields of its own; type checkers read the annotations under ``TYPE_CHECKING``. Indexes,
-checks and storage parameters are added once the class is mapped, whatever ``__table_args__`` the
-user wrote.
+take them for fields of its own; type checkers read the annotations under ``TYPE_CHECKING``. Indexes
+and checks are added once the class is mapped, whatever ``__table_args__`` the user wrote.
 
     class Job(JobMixin, Base)      the mixin sets the columns, then Base maps them
     class Job(Base, JobMixin)      Base maps first, finds ``id`` of the mixin, which raises
@@ -41,11 +40,6 @@ class TableMixin:
     @classmethod
     def soniq_complete(cls, table: Table) -> None:
         """Add the indexes and constraints to ``table``."""
-
-    @classmethod
-    def soniq_storage(cls) -> dict[str, Any]:
-        """Return the storage parameters of the table."""
-        return {}
 
 
 def _extends_mapped(cls: type[Any]) -> bool:
@@ -89,7 +83,4 @@ def _complete_table(mapper: Mapper[Any], cls: type[TableMixin]) -> None:
     if mapper.inherits is not None or not isinstance(table, Table):
         return
     cls.soniq_complete(table)
-    options = table.dialect_options["postgresql"]
-    if storage := {**cls.soniq_storage(), **(options.get("with") or {})}:
-        options["with"] = storage
     register(table.metadata, cls.soniq_role, cls)

@@ -135,18 +135,6 @@ class JobMixin(TableMixin):
             f"ix_{table.name}_owner_1", [columns.worker_id], f"state = '{JobState.PROCESSING}'"
         )
 
-    @classmethod
-    def soniq_storage(cls) -> dict[str, Any]:
-        """Return storage parameters for a table whose rows change state three times.
-
-        Vacuum follows the number of dead rows, not the size of the history.
-        """
-        return {
-            "autovacuum_vacuum_scale_factor": 0.02,
-            "autovacuum_vacuum_insert_scale_factor": 0.05,
-            "autovacuum_analyze_scale_factor": 0.02,
-        }
-
 
 def _partial_index(name: str, columns: list[Any], condition: str) -> None:
     where = text(condition)

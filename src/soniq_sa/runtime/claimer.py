@@ -46,7 +46,11 @@ class Served:
 
 
 class Claimer(Service):
-    """Claim jobs when there are slots, and when there may be jobs."""
+    """Claim jobs when there are slots, and when there may be jobs.
+
+    There may be: after a wake-up, after a claim that took all it asked for, and once in a poll
+    interval. ``on_empty`` is called when nothing was found and nothing is held.
+    """
 
     name = "claimer"
 
@@ -62,7 +66,7 @@ class Claimer(Service):
         concurrency: int,
         poll_interval: float,
         on_claimed: Callable[[list[HeldJob]], None],
-        on_empty: Callable[[], Awaitable[None]],
+        on_empty: Callable[[], Awaitable[None]] | None,
     ) -> None:
         super().__init__(events, engine)
         self._lease = lease
@@ -80,6 +84,7 @@ class Claimer(Service):
         self._release = release_jobs(models)
         self._find_queues = queues_with_jobs(models)
         self._pace = Pace()
+        self._backlog = False
         self._unsure = True
         self._compared_at = 0.0
         self._looked_at = 0.0
@@ -100,7 +105,8 @@ class Claimer(Service):
     def note_over(self, count: int) -> None:
         """Learn that the ends of ``count`` jobs are written: there are slots, and this is the pace."""
         self._pace.count += count
-        self.wake()
+        if self._backlog or self._suspects.running or self._on_empty is not None:
+            self.wake()
 
     async def run_once(self) -> float | None:
         """Claim as many jobs as there are slots for."""
@@ -109,13 +115,15 @@ class Claimer(Service):
         self._pace.measure(self._now())
         room = self._room()
         if room <= min(self._pace.rate * _GATHER, self._concurrency / 2) and self._held:
+            self._backlog = True
             return self._poll_interval
         if self._suspects.wanted(self._held, self._now()):
             self._suspects.running = await self._take(self._claim_suspects, 1)
         claimed = await self._take(self._claim, room)
-        if len(claimed) == room:
+        self._backlog = len(claimed) == room
+        if self._backlog:
             return 0
-        if not claimed and not self._held:
+        if self._on_empty is not None and not claimed and not self._held:
             await self._on_empty()
         return 0 if await self._find_new_queues() else self._poll_interval
 

@@ -17,6 +17,7 @@ from soniq_sa.runtime.handler import (
     AsyncHandler,
     AsyncSessionHandler,
     Handler,
+    StartClock,
     SyncHandler,
     SyncSessionHandler,
 )
@@ -53,60 +54,26 @@ class Parts:
         listen_engine: AsyncEngine,
         on_empty: Callable[[], None] | None,
     ) -> None:
-        events, models = soniq.events, soniq.models
         self.engine = engine
         self._soniq = soniq
+        self._settings = settings
         self._listen_engine = listen_engine
         self._report_empty = on_empty
         self._released = 0
         self._slots: dict[Any, asyncio.Semaphore] = {}
         self._threads = Threads()
         self._held = HeldJobs()
-        self.runner = Runner(
-            concurrency=settings.concurrency,
-            job_timeout=settings.job_timeout,
-            on_end=self._on_end,
-        )
-        self.runner.handlers = {task.name: self._handler(task, settings) for task in soniq.tasks}
+        self.runner = self._make_runner()
         self.lease = Lease(
-            events,
-            models,
+            soniq.events,
+            soniq.models,
             make_lease_engine,
             seconds=settings.lease,
             every=settings.beat_every,
             on_lost=self._on_lease_lost,
         )
-        self.claimer = Claimer(
-            events,
-            engine,
-            models,
-            self.lease,
-            held=self._held,
-            served=served,
-            concurrency=settings.concurrency,
-            poll_interval=settings.poll_interval,
-            on_claimed=self.runner.add,
-            on_empty=self._on_empty,
-        )
-        self.recorder = Recorder(events, engine, models, self._held, self._on_recorded)
-        self.due_watch = DueWatch(
-            events,
-            engine,
-            models,
-            poll_interval=settings.poll_interval,
-            on_queued=self.claimer.note_wakeup,
-        )
-        self.rescuer = Rescuer(
-            events,
-            engine,
-            models,
-            self.lease,
-            interval=settings.rescue_interval,
-            on_queued=self.claimer.note_wakeup,
-        )
-        self.listener = Listener(
-            events, listen_engine, channel_of(models.jobs), self.lease, self._on_wakeup
-        )
+        self.claimer = self._make_claimer(served)
+        self._make_upkeep()
         self._services: list[Service] = [
             self.listener,
             self.recorder,
@@ -114,6 +81,53 @@ class Parts:
             self.rescuer,
             self.claimer,
         ]
+
+    def _make_runner(self) -> Runner:
+        runner = Runner(
+            concurrency=self._settings.concurrency,
+            job_timeout=self._settings.job_timeout,
+            on_end=self._on_end,
+        )
+        runner.handlers = {
+            task.name: self._handler(task, runner.start_clock) for task in self._soniq.tasks
+        }
+        return runner
+
+    def _make_claimer(self, served: Served) -> Claimer:
+        return Claimer(
+            self._soniq.events,
+            self.engine,
+            self._soniq.models,
+            self.lease,
+            held=self._held,
+            served=served,
+            concurrency=self._settings.concurrency,
+            poll_interval=self._settings.poll_interval,
+            on_claimed=self.runner.add,
+            on_empty=None if self._report_empty is None else self._on_empty,
+        )
+
+    def _make_upkeep(self) -> None:
+        events, models, settings = self._soniq.events, self._soniq.models, self._settings
+        self.recorder = Recorder(events, self.engine, models, self._held, self._on_recorded)
+        self.due_watch = DueWatch(
+            events,
+            self.engine,
+            models,
+            poll_interval=settings.poll_interval,
+            on_queued=self.claimer.note_wakeup,
+        )
+        self.rescuer = Rescuer(
+            events,
+            self.engine,
+            models,
+            self.lease,
+            interval=settings.rescue_interval,
+            on_queued=self.claimer.note_wakeup,
+        )
+        self.listener = Listener(
+            events, self._listen_engine, channel_of(models.jobs), self.lease, self._on_wakeup
+        )
 
     async def start(self, stopping: asyncio.Event) -> None:
         """Register the worker, then start all that loops; give up if ``stopping`` is set before."""
@@ -169,6 +183,8 @@ class Parts:
         delays = [job.outcome.delay for job in batch if isinstance(job.outcome, Failed)]
         if known := [delay for delay in delays if delay is not None]:
             self.due_watch.note_delay(min(known))
+            if 0 in known:
+                self.claimer.wake()
 
     def _on_wakeup(self, queues: frozenset[str]) -> None:
         self.claimer.note_wakeup(queues)
@@ -180,35 +196,32 @@ class Parts:
         self.runner.cancel_all(Verdict.LOST)
 
     async def _on_empty(self) -> None:
-        """Report, to a worker that ends when nothing is due, when the next job is."""
-        if self._report_empty is None:
-            return
+        """Report that nothing is due, to a worker that ends then; or see to what is."""
         left = await self.due_watch.seconds_to_next()
         if left is not None and left <= 0:
             self.due_watch.wake()
-        else:
+        elif self._report_empty is not None:
             self._report_empty()
 
-    def _handler(self, task: Task[..., Any], settings: Settings) -> Handler:
+    def _handler(self, task: Task[..., Any], clock: StartClock) -> Handler:
         databases, models = self._soniq.databases, self._soniq.models
-        clock = self.runner.start_clock
         if not task.codec.needs_session:
             if task.is_async:
                 return AsyncHandler(task, clock)
             return SyncHandler(task, clock, self._threads)
         if task.is_async:
             sessions = databases.async_sessions
-            slots = self._session_slots(sessions.kw.get("bind"), settings.concurrency)
+            slots = self._session_slots(sessions.kw.get("bind"))
             return AsyncSessionHandler(task, clock, models, sessions, slots=slots)
         factory = databases.sync_sessions
-        slots = self._session_slots(factory.kw.get("bind"), settings.concurrency)
+        slots = self._session_slots(factory.kw.get("bind"))
         return SyncSessionHandler(task, clock, models, factory, slots=slots, threads=self._threads)
 
-    def _session_slots(self, bind: Any, concurrency: int) -> asyncio.Semaphore:
+    def _session_slots(self, bind: Any) -> asyncio.Semaphore:
         """Return what keeps handlers from waiting for the pool, and failing at its time limit."""
         if bind not in self._slots:
             pool = getattr(bind, "pool", None)
-            limit = concurrency
+            concurrency = limit = self._settings.concurrency
             if isinstance(pool, QueuePool):
                 overflow = pool._max_overflow  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - only its size is public
                 limit = concurrency if overflow < 0 else max(1, pool.size() + overflow)

@@ -48,7 +48,7 @@ class Worker:
         self,
         soniq: Application,
         *,
-        queues: Iterable[str] | None = None,
+        queues: Iterable[str] | str | None = None,
         concurrency: int | None = None,
         run_once: bool = False,
         poll_interval: float | None = None,
@@ -61,7 +61,8 @@ class Worker:
     ) -> None:
         """Check the options; raise `ConfigurationError` or `UnknownQueueError`.
 
-        queues: The queues to serve. Default: every queue, also those that come up later.
+        queues: The queues to serve, as a list or comma-separated. Default: every queue, also those
+            that come up later.
         concurrency: How many jobs run at a time. Default 100.
         run_once: Work until nothing is due, then return.
         poll_interval, lease, heartbeat, rescue_interval, drain_timeout, job_timeout, listen_url: See
@@ -69,7 +70,7 @@ class Worker:
         """
         self.soniq = soniq
         self.settings = load_settings(
-            queues=None if queues is None else tuple(queues),
+            queues=tuple(queues) if not isinstance(queues, str | None) else queues,
             concurrency=concurrency,
             poll_interval=poll_interval,
             lease=lease,

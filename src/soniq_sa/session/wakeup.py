@@ -8,7 +8,7 @@ sends a NOTIFY on a connection of its own: at once when it is idle, else at most
     commit ──▶ wake(queues) ──▶ thread: NOTIFY channel, 'billing,default' ──▶ workers claim
 
 A wake-up is a hint. One that is lost costs at most a worker's poll interval, so errors are dropped.
-The thread ends, and its connection is closed, after 30 idle seconds.
+The thread ends, and its connection is closed, after 30 idle seconds or with ``engine.dispose()``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import Pool
@@ -42,6 +43,7 @@ def wake(engine: Engine, channel: str, queues: Iterable[str]) -> None:
         waker = _wakers.get(engine.pool)
         if waker is None:
             waker = _wakers[engine.pool] = Waker(engine)
+            event.listen(engine, "engine_disposed", waker.close)
     waker.wake(channel, queues)
 
 
@@ -52,6 +54,7 @@ class Waker:
         self._twin = autocommitting(own_engine(engine))
         self._pending: dict[str, set[str]] = {}
         self._sending = False
+        self._closing = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -66,6 +69,15 @@ class Waker:
                 self._thread.start()
             self._changed.notify_all()
 
+    def close(self, _engine: Engine) -> None:
+        """Send what is left and end the thread; wait for that, up to a second."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join(_FLUSH_AT_EXIT)
+
     def flush(self, timeout: float) -> None:
         """Wait until everything is sent, up to ``timeout`` seconds."""
         with self._changed:
@@ -76,14 +88,16 @@ class Waker:
         while pending := self._take():
             sender.send({channel: wake_payload(queues) for channel, queues in pending.items()})
             self._note_sent()
-            time.sleep(_PAUSE)
+            if not self._closing:
+                time.sleep(_PAUSE)
         sender.close()
 
     def _take(self) -> dict[str, set[str]]:
         """Wait for something to send; return nothing, to end the thread, after the linger time."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._pending, _LINGER):
-                self._thread = None
+            self._changed.wait_for(lambda: self._pending or self._closing, _LINGER)
+            if not self._pending:
+                self._thread, self._closing = None, False
             pending, self._pending = self._pending, {}
             self._sending = bool(pending)
             return pending

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import CTE
 
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.rows import array, rows, state_is
@@ -38,32 +39,8 @@ def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
         others. Parameters: queues and tasks (arrays), limit, owner. Returns the claimed rows,
         unordered.
     """
-    jobs, workers = models.jobs, models.workers
-    limit = bindparam("limit", type_=Integer())
-    served = rows("served", queues=Text())
-    threshold: ColumnElement[int] = literal_column(str(SUSPECT_CRASHES))
-    ready = (
-        select(jobs.c.id)
-        .where(
-            state_is(jobs, JobState.QUEUED),
-            jobs.c.crashes >= threshold if suspects else jobs.c.crashes < threshold,
-            jobs.c.queue == served.c.queues,
-            jobs.c.task == any_(array("tasks", Text())),
-        )
-        .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .correlate(served)
-        .lateral("ready")
-    )
-    alive = select(workers.c.id).where(workers.c.id == bindparam("owner", type_=Uuid()))
-    picked = (
-        select(ready.c.id)
-        .select_from(served.join(ready, true()))
-        .where(alive.exists())
-        .limit(limit)
-        .cte("picked")
-    )
+    jobs = models.jobs
+    picked = _pick(models, suspects=suspects)
     return (
         update(jobs)
         .where(jobs.c.id == any_(func.array(select(picked.c.id).scalar_subquery())))
@@ -85,6 +62,36 @@ def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
             jobs.c.claims,
             jobs.c.created_at,
         )
+    )
+
+
+def _pick(models: Models, *, suspects: bool) -> CTE:
+    """Return the locked ids: the first of each queue, in the order of the index."""
+    jobs, workers = models.jobs, models.workers
+    limit = bindparam("limit", type_=Integer())
+    served = rows("served", queues=Text())
+    threshold: ColumnElement[int] = literal_column(str(SUSPECT_CRASHES))
+    ready = (
+        select(jobs.c.id)
+        .where(
+            state_is(jobs, JobState.QUEUED),
+            jobs.c.crashes >= threshold if suspects else jobs.c.crashes < threshold,
+            jobs.c.queue == served.c.queues,
+            jobs.c.task == any_(array("tasks", Text())),
+        )
+        .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .correlate(served)
+        .lateral("ready")
+    )
+    alive = select(workers.c.id).where(workers.c.id == bindparam("owner", type_=Uuid()))
+    return (
+        select(ready.c.id)
+        .select_from(served.join(ready, true()))
+        .where(alive.exists())
+        .limit(limit)
+        .cte("picked")
     )
 
 

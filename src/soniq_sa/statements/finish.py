@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Table
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.rows import SECOND, array, rows
@@ -75,8 +76,26 @@ def finish_failed(models: Models) -> Insert:
         reasons=Text(),
         delays=Double(),
     )
+    written = _write_failures(jobs, ended).cte("written")
+    kept: dict[str, ColumnElement[Any]] = {
+        "job_id": written.c.id,
+        "claim": written.c.claims,
+        "worker_id": bindparam("owner", type_=Uuid()),
+        "started_at": written.c.claimed_at,
+        "finished_at": func.clock_timestamp(),
+        "outcome": written.c.outcomes,
+        "error": written.c.errors,
+    }
+    return (
+        insert(attempts)
+        .from_select(list(kept), select(*kept.values()).select_from(written))
+        .returning(attempts.c.job_id)
+    )
+
+
+def _write_failures(jobs: Table, ended: TableValuedAlias) -> Update:
     final = ended.c.delays.is_(None) | (jobs.c.attempts + 1 >= jobs.c.max_attempts)
-    written = (
+    return (
         update(jobs)
         .where(
             _among(jobs),
@@ -100,21 +119,6 @@ def finish_failed(models: Models) -> Insert:
             error=ended.c.errors,
         )
         .returning(jobs.c.id, jobs.c.claims, jobs.c.claimed_at, ended.c.outcomes, ended.c.errors)
-        .cte("written")
-    )
-    kept: dict[str, ColumnElement[Any]] = {
-        "job_id": written.c.id,
-        "claim": written.c.claims,
-        "worker_id": bindparam("owner", type_=Uuid()),
-        "started_at": written.c.claimed_at,
-        "finished_at": func.clock_timestamp(),
-        "outcome": written.c.outcomes,
-        "error": written.c.errors,
-    }
-    return (
-        insert(attempts)
-        .from_select(list(kept), select(*kept.values()).select_from(written))
-        .returning(attempts.c.job_id)
     )
 
 

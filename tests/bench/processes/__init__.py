@@ -1,0 +1,1 @@
+"""The processes that the benchmarks start: workers and producers, each run with ``python -m``."""
