@@ -9,7 +9,7 @@ BROAD = {"Exception", "BaseException"}
 # function -> why it may catch whatever comes
 BORDERS = {
     "events.py:Events.emit": "a subscriber of the user's must not stop the worker",
-    "runtime/link.py:Link.execute": "after any error the connection's state is unknown: it is dropped",
+    "runtime/link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",
     "runtime/listener.py:Listener._listen": "asyncpg's errors; asyncpg is not imported here",
     "runtime/runner.py:Runner._outcome": "the user's handler: whatever it raises is the job's end",
     "runtime/service.py:Service._run": "one part of the worker must not end the worker",

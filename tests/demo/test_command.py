@@ -47,6 +47,7 @@ def check_document(document: dict[str, Any]) -> None:
     assert 0 < document["pickup_p50_ms"] <= document["pickup_p99_ms"]
     assert document["taken_over_jobs"] >= 1
     assert 0 < document["takeover_first_seconds"] <= document["takeover_seconds"]
+    assert document["takeover_seconds"] < 10  # without its lock the worker's lease would run 15 s
 
 
 def test_it_passes_says_so_in_json_and_leaves_nothing() -> None:

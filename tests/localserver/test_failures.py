@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from soniq_sa.localserver import NoServerError, cluster, container, local_server
+from soniq_sa.localserver import NoServerError, cluster, container, finder, local_server
 from soniq_sa.localserver.binaries import complete, find_binaries
+from soniq_sa.localserver.embedded import find_embedded
 from tests.localserver.processes import python
 
 NOWHERE = """
@@ -55,11 +56,13 @@ def test_a_server_that_cannot_start_says_what_its_log_says() -> None:
 
 
 def test_a_port_taken_in_between_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    only = [*find_binaries(), *find_embedded()][:1]  # no other server may step in
+    monkeypatch.setattr(finder, "find_binaries", lambda: only)
     free = cluster.free_port
     with socket.create_server(("127.0.0.1", 0)) as busy:
         ports = iter([busy.getsockname()[1], free()])
         monkeypatch.setattr(cluster, "free_port", lambda: next(ports))
-        with local_server(tcp=True) as server:
+        with local_server(tcp=True, sources=["binaries"]) as server:
             assert server.tcp_url is not None
             assert str(busy.getsockname()[1]) not in server.tcp_url
     assert not list(ports)

@@ -108,8 +108,9 @@ def test_databases_are_copied_and_dropped_with_their_connections(server: LocalSe
     value(template, "create table copied ()")
     copy = server.create_database('Second"copy', template="template_one")
     assert value(copy, "select to_regclass('copied')::text") == "copied"
-    for name in ('Second"copy', "template_one", "was never there"):
-        server.drop_database(name)
+    with psycopg.connect(copy):
+        for name in ('Second"copy', "template_one", "was never there"):
+            server.drop_database(name)
 
 
 async def test_databases_are_created_inside_a_running_loop(server: LocalServer) -> None:

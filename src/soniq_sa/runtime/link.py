@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Row
@@ -51,17 +51,10 @@ class Link:
 
         Raises `StatementRefused` if a value is not acceptable, else `DatabaseAway`.
         """
-        try:
-            async with self._turn, asyncio.timeout(DEADLINE):
-                connection = await self.connection()
-                result = await connection.execute(statement, parameters)
-                return result.all() if result.returns_rows else ()
-        except BaseException as error:  # whatever it was, the connection's state is not known
-            await self.drop()
-            if not _from_database(error):
-                raise
-            refused = _sqlstate(error).startswith(_REFUSALS)
-            raise (StatementRefused if refused else DatabaseAway)(describe(error)) from error
+        async with self._turn, self._guard():
+            connection = await self.connection()
+            result = await connection.execute(statement, parameters)
+            return result.all() if result.returns_rows else ()
 
     async def connection(self) -> AsyncConnection:
         """Return the held connection, made now if there is none."""
@@ -71,15 +64,22 @@ class Link:
 
     async def driver(self) -> Any:
         """Return the asyncpg connection below; raise `DatabaseAway` if there can be none."""
+        async with self._turn, self._guard():
+            raw = await (await self.connection()).get_raw_connection()
+            return raw.driver_connection
+
+    @asynccontextmanager
+    async def _guard(self) -> AsyncIterator[None]:
+        """Set the deadline; after any trouble the connection's state is not known, so drop it."""
         try:
             async with asyncio.timeout(DEADLINE):
-                raw = await (await self.connection()).get_raw_connection()
-                return raw.driver_connection
-        except BaseException as error:  # as in execute
+                yield
+        except BaseException as error:
             await self.drop()
             if not _from_database(error):
                 raise
-            raise DatabaseAway(describe(error)) from error
+            refused = _sqlstate(error).startswith(_REFUSALS)
+            raise (StatementRefused if refused else DatabaseAway)(describe(error)) from error
 
     async def close(self) -> None:
         """Close the connection with a goodbye to the server, if that comes through."""

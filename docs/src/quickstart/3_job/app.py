@@ -1,0 +1,26 @@
+import jobs
+from database import Session
+from fastapi import FastAPI, HTTPException
+from models import Order, tables
+from sqlalchemy import select
+
+app = FastAPI()
+
+
+@app.post("/orders")
+async def place_order(email: str, total: int) -> int:
+    async with Session.begin() as session:
+        order = Order(email=email, total=total)
+        session.add(order)
+        session.enqueue(jobs.send_receipt, email, total)
+        await session.flush()
+        if total > 100:
+            raise HTTPException(402, "card declined")
+        return order.id
+
+
+@app.get("/jobs")
+async def list_jobs() -> list[str]:
+    async with Session() as session:
+        rows = await session.scalars(select(tables.Job).order_by(tables.Job.id))
+        return [f"{job.task} {job.state}" for job in rows]
