@@ -91,7 +91,7 @@ def _when(given: Mapping[str, object]) -> tuple[float | None, datetime | None]:
         return None, run_at
     for name in ("delay", "run_at"):
         if given.get(name) is not None:
-            return check_seconds(name, given[name]), None
+            return check_seconds(name, given[name]) or None, None
     return None, None
 
 

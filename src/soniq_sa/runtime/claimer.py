@@ -123,9 +123,12 @@ class Claimer(Service):
         self._backlog = len(claimed) == room
         if self._backlog:
             return 0
-        if self._on_empty is not None and not claimed and not self._held:
+        empty = not claimed and not self._held
+        if await self._find_new_queues(now=empty and self._on_empty is not None):
+            return 0
+        if empty and self._on_empty is not None:
             await self._on_empty()
-        return 0 if await self._find_new_queues() else self._poll_interval
+        return self._poll_interval
 
     def _room(self) -> int:
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
@@ -153,9 +156,10 @@ class Claimer(Service):
         self._on_claimed(jobs)
         return jobs
 
-    async def _find_new_queues(self) -> bool:
-        """Look, once in a poll interval, for queues that nobody has named yet."""
-        if self._served.queues is not None or self._now() - self._looked_at < self._poll_interval:
+    async def _find_new_queues(self, *, now: bool) -> bool:
+        """Look, ``now`` or once in a poll interval, for queues that nobody has named yet."""
+        due = now or self._now() - self._looked_at >= self._poll_interval
+        if self._served.queues is not None or not due:
             return False
         self._looked_at = self._now()
         found = {row.queue for row in await self.link.execute(self._find_queues)}

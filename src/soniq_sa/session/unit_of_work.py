@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table, event
 from sqlalchemy.engine import Connection, Engine
@@ -118,63 +118,66 @@ def _wake_workers(session: Session) -> None:
         wake(engine, channel, queues)
 
 
+class _Row(NamedTuple):
+    """An inserted job; ``patched`` if its arguments got a key since."""
+
+    job: JobMixin
+    note: RowNote
+    patched: bool
+
+
 def _complete_rows(session: Session, jobs: list[JobMixin]) -> None:
-    by_mapper: dict[Mapper[Any], list[tuple[JobMixin, RowNote, bool]]] = defaultdict(list)
+    by_mapper: dict[Mapper[Any], list[_Row]] = defaultdict(list)
     for job in jobs:
         note = row_note(job)
         drop_row_note(job)
         if note is None:
             continue
-        had_gaps = bool(note.encoded.unresolved)
-        if had_gaps:
+        patched = bool(note.encoded.unresolved)
+        if patched:
             note.encoded.resolve(session)
         if note.encoded.unresolved:
             raise EntityReferenceError(_never_inserted([note.encoded]))
-        by_mapper[inspect(job).mapper].append((job, note, had_gaps))
+        by_mapper[inspect(job).mapper].append(_Row(job, note, patched))
     for mapper, rows in by_mapper.items():
         _complete_table(session, mapper, rows)
 
 
-def _complete_table(
-    session: Session, mapper: Mapper[Any], rows: list[tuple[JobMixin, RowNote, bool]]
-) -> None:
+def _complete_table(session: Session, mapper: Mapper[Any], rows: list[_Row]) -> None:
     connection = session.connection(bind_arguments={"mapper": mapper})
     table: Any = mapper.local_table
     if not is_postgresql(connection):
         changed = [
-            {"job_id": job.id, "new_args": note.encoded.values} for job, note, gaps in rows if gaps
+            {"job_id": row.job.id, "new_args": row.note.encoded.values}
+            for row in rows
+            if row.patched
         ]
         if changed:
             connection.execute(complete_job_rows(table), changed)
-    elif needed := [row for row in rows if row[2] or row[1].options.deferred]:
+    elif needed := [row for row in rows if row.patched or row.note.options.deferred]:
         _complete_on_postgresql(connection, table, needed)
     notes = notes_of(session)
-    for job, note, had_gaps in rows:
-        if had_gaps:
+    for job, note, patched in rows:
+        if patched:
             set_committed_value(job, "args", note.encoded.values)
-        _note_wakeup(notes, connection.engine, table, note.options.queue, _state_now(job, note))
+        state = job.state if note.options.deferred else JobState.QUEUED
+        _note_wakeup(notes, connection.engine, table, note.options.queue, state)
 
 
-def _state_now(job: JobMixin, note: RowNote) -> str:
-    return job.state if note.options.deferred else JobState.QUEUED
-
-
-def _complete_on_postgresql(
-    connection: Connection, table: Table, rows: list[tuple[JobMixin, RowNote, bool]]
-) -> None:
+def _complete_on_postgresql(connection: Connection, table: Table, rows: list[_Row]) -> None:
     found = connection.execute(
         complete_jobs(table),
         {
-            "ids": [job.id for job, _, _ in rows],
-            "new_args": [note.encoded.text if gaps else None for _, note, gaps in rows],
-            "due_at": [note.options.run_at for _, note, _ in rows],
-            "delay": [note.options.delay for _, note, _ in rows],
+            "ids": [row.job.id for row in rows],
+            "new_args": [row.note.encoded.text if row.patched else None for row in rows],
+            "due_at": [row.note.options.run_at for row in rows],
+            "delay": [row.note.options.delay for row in rows],
         },
     )
-    states = {row.id: row for row in found}
-    for job, _, _ in rows:
-        set_committed_value(job, "run_at", states[job.id].run_at)
-        set_committed_value(job, "state", states[job.id].state)
+    written = {row.id: row for row in found}
+    for row in rows:
+        set_committed_value(row.job, "run_at", written[row.job.id].run_at)
+        set_committed_value(row.job, "state", written[row.job.id].state)
 
 
 def _insert_batch(session: Session, batch: Batch) -> None:
@@ -197,8 +200,8 @@ def _insert_batch(session: Session, batch: Batch) -> None:
         )
     else:
         connection.execute(insert_job_rows(mapper.local_table), _plain_rows(batch, options))
-    state = JobState.SCHEDULED if options.deferred else JobState.QUEUED
-    _note_wakeup(notes_of(session), connection.engine, mapper.local_table, options.queue, state)
+    for state in (JobState.QUEUED, JobState.SCHEDULED) if options.deferred else (JobState.QUEUED,):
+        _note_wakeup(notes_of(session), connection.engine, mapper.local_table, options.queue, state)
 
 
 def _plain_rows(batch: Batch, options: EnqueueOptions) -> list[dict[str, Any]]:
