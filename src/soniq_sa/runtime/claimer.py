@@ -6,8 +6,8 @@ handlers nor the database wait for each other; while they are slow nothing is ta
 job that waits here cannot be run by an idle worker elsewhere.
 
 A claim whose answer was lost may have given jobs to this worker that it does not know of. So after
-every trouble, and at each beat while it holds jobs, the worker compares what the table says is its
-own with what it holds, and releases the difference.
+every trouble, at each beat while it holds jobs, and once in a lease while it holds none, the worker
+compares what the table says is its own with what it holds, and releases the difference.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Claimer(Service):
 
     async def run_once(self) -> float | None:
         """Claim as many jobs as there are slots for."""
-        if self._unsure or (self._held and self._now() - self._compared_at > self._lease.every):
+        if self._unsure or self._now() - self._compared_at > self._compare_every:
             await self._release_unknown()
         self._pace.measure(self._now())
         room = self._room()
@@ -129,6 +129,10 @@ class Claimer(Service):
         if empty and self._on_empty is not None:
             await self._on_empty()
         return self._poll_interval
+
+    @property
+    def _compare_every(self) -> float:
+        return self._lease.every if self._held else self._lease.seconds
 
     def _room(self) -> int:
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))

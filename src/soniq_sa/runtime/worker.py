@@ -118,20 +118,22 @@ class Worker:
     async def _await_database(self, engine: AsyncEngine) -> bool:
         """Wait until the database answers; return False if the worker was stopped before."""
         link, backoff, told = Link(engine), Backoff(), False
-        while not self._stopping.is_set():
-            try:
-                await check_schema(link, self.soniq.models)
-            except DatabaseAway as error:
-                pause = backoff.next()
-                if not told:
-                    self.soniq.events.emit(DatabaseLost(shown_url(engine), str(error), pause))
-                told = True
-                await wait(self._stopping, pause)
-                continue
-            if told:
-                self.soniq.events.emit(DatabaseBack(shown_url(engine)))
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await check_schema(link, self.soniq.models)
+                except DatabaseAway as error:
+                    pause = backoff.next()
+                    if not told:
+                        self.soniq.events.emit(DatabaseLost(shown_url(engine), str(error), pause))
+                    told = True
+                    await wait(self._stopping, pause)
+                else:
+                    if told:
+                        self.soniq.events.emit(DatabaseBack(shown_url(engine)))
+                    return True
+        finally:
             await link.close()
-            return True
         return False
 
     async def _work(self, engine: AsyncEngine) -> None:

@@ -7,13 +7,13 @@ them into psql after `--keep`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 
 from soniq_sa.cli.demo.failure import TookTooLongError
 
@@ -115,7 +115,7 @@ FROM (SELECT coalesce(later.started_at, soniq_jobs.claimed_at) AS claimed_again
 class Records:
     """The questions that the demo asks, on one connection."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
         self._connection = connection
 
     async def value(self, statement: str, *values: object) -> Any:
@@ -124,11 +124,12 @@ class Records:
 
     async def row(self, statement: str, *values: object) -> dict[str, Any]:
         """Return the first row by column names."""
-        return dict(await self._connection.fetchrow(statement, *values, timeout=STATEMENT_TIMEOUT))
+        row = await self._connection.fetchrow(statement, *values, timeout=STATEMENT_TIMEOUT)
+        return dict(row or {})
 
     async def workers(self) -> dict[int, UUID]:
         """Return the ids of the living workers by their process ids: a worker's name is host:pid."""
-        rows: Sequence[Any] = await self._connection.fetch(WORKERS, timeout=STATEMENT_TIMEOUT)
+        rows = await self._connection.fetch(WORKERS, timeout=STATEMENT_TIMEOUT)
         return {int(row["name"].rpartition(":")[2]): row["id"] for row in rows}
 
     async def held(self, worker: UUID) -> int:
@@ -145,7 +146,8 @@ class Records:
 
     async def now(self) -> datetime:
         """Return the time by the database's clock."""
-        return await self.value("SELECT clock_timestamp()")  # type: ignore[no-any-return]
+        now: datetime = await self.value("SELECT clock_timestamp()")
+        return now
 
     async def knows_commit_times(self) -> bool:
         """Say whether the server records when a transaction was committed."""
