@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import NoneType, UnionType
@@ -30,19 +30,24 @@ def aware(annotation: Any) -> Any:
 
 
 _CONTAINERS = {list, dict, tuple, set, frozenset}
-_SCALARS = {str, int, float, bool, bytes, NoneType, UUID, Decimal, date, datetime, time, timedelta}
+_EXACT_CONTAINERS = {list, tuple, set, frozenset}
+_EXACT_SCALARS = {str, int, float, bool, bytes, NoneType, UUID, Decimal, date, timedelta}
 
 
 def is_exact(annotation: Any) -> bool:
-    """Tell whether every value of this type comes back equal from JSON, without a look at it."""
-    if isinstance(annotation, type) and annotation in _SCALARS:
+    """Tell whether every value of this type comes back equal from JSON, without a look at it.
+
+    Not so: keys of a dict, which all become text; times, whose offset is written in whole minutes;
+    unions, where two types may look the same.
+    """
+    if isinstance(annotation, type) and annotation in _EXACT_SCALARS:
         return True
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in {Union, UnionType}:
         members = [part for part in parts if part is not NoneType]
         return len(members) == 1 and is_exact(members[0])
-    if origin is Literal:
-        return False
-    if origin in _CONTAINERS:
+    if origin in _EXACT_CONTAINERS:
         return all(part is ... or is_exact(part) for part in parts)
-    return isinstance(annotation, type) and issubclass(annotation, Enum)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return all(type(member.value) in {str, int} for member in annotation)
+    return False

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import (
     Any,
     NotRequired,
@@ -139,7 +140,7 @@ class Codec:
     def decode(self, text: str) -> dict[str, Any]:
         """Return the keyword arguments held in ``text``; entities are still their keys."""
         try:
-            return dict(self._stored.validate_json(text))
+            return dict(self._stored.validate_json(f"[{text}]")[0])
         except ValidationError as error:
             raise InvalidArgumentsError(self._describe(error, "The stored arguments")) from error
 
@@ -175,8 +176,8 @@ class Codec:
 
     def _encode_plain(self, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            checked = self._plain.validate_python(arguments, strict=True)
-            values = self._plain.dump_python(checked, mode="json", by_alias=True)
+            (checked,) = self._plain.validate_python((arguments,), strict=True)
+            (values,) = self._plain.dump_python((checked,), mode="json", by_alias=True)
         except ValidationError as error:
             raise InvalidArgumentsError(self._describe(error, "Arguments")) from error
         except (PydanticSerializationError, ValueError, RecursionError) as error:
@@ -189,11 +190,16 @@ class Codec:
 
     def _check_round_trip(self, checked: dict[str, Any], values: dict[str, Any]) -> None:
         try:
-            back = self._plain.validate_json(json.dumps(values))
+            (back,) = self._plain.validate_json(dump([_as_jsonb(values)]))
         except (ValidationError, ValueError) as error:
             raise InvalidArgumentsError(
                 f"{self.label}(): the arguments cannot be read back from JSON: {error}."
             ) from error
+        if any(_naive(one) for one in self._plain.dump_python((checked,))):
+            raise InvalidArgumentsError(
+                f"{self.label}(): an argument holds a naive datetime. Give it a time zone, for example "
+                "datetime.now(UTC)."
+            )
         for name, value in checked.items():
             if type(back[name]) is not type(value) or back[name] != value:
                 raise InvalidArgumentsError(
@@ -269,6 +275,7 @@ class Codec:
             )
 
     def _adapter(self, annotations: Mapping[str, Any]) -> TypeAdapter[Any]:
+        """Return an adapter for a tuple of one: pydantic writes by the outermost type's settings."""
         required = self.parameters.required
         fields = {
             name: Required[aware(kind)] if name in required else NotRequired[aware(kind)]
@@ -276,7 +283,8 @@ class Codec:
         }
         arguments = TypedDict("arguments", fields)  # type: ignore[misc] # made from a signature
         try:
-            return TypeAdapter(with_config(_CONFIG)(arguments))
+            generic: Any = tuple
+            return TypeAdapter(generic[with_config(_CONFIG)(arguments)], config=_CONFIG)
         except (PydanticSchemaGenerationError, PydanticUserError) as error:
             raise TaskDefinitionError(
                 f"Task {self.label}: an argument cannot be stored as JSON. {error}"
@@ -284,7 +292,7 @@ class Codec:
 
     def _describe(self, error: ValidationError, subject: str) -> str:
         problems = "; ".join(
-            f"{'.'.join(map(str, one['loc']))!r}: {one['msg']}, got {_short(one.get('input'))}"
+            f"{'.'.join(map(str, one['loc'][1:]))!r}: {one['msg']}, got {_short(one.get('input'))}"
             for one in error.errors(include_url=False)
         )
         return f"{subject} do not fit {self.label}(): {problems}."
@@ -298,6 +306,24 @@ def dump(values: Any) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
+def _as_jsonb(value: Any) -> Any:
+    """Return ``value`` as PostgreSQL gives it back: it writes out numbers with an exponent."""
+    if isinstance(value, float) and value.is_integer() and "e" in repr(value):
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _as_jsonb(one) for key, one in value.items()}
+    return [_as_jsonb(one) for one in value] if isinstance(value, list) else value
+
+
+def _naive(value: Any) -> bool:
+    """Tell whether a datetime without a time zone is in ``value``."""
+    if isinstance(value, datetime):
+        return value.utcoffset() is None
+    if isinstance(value, dict):
+        return any(map(_naive, value.values()))
+    return isinstance(value, list | tuple | set | frozenset) and any(map(_naive, value))
 
 
 def _depth(value: Any) -> int:

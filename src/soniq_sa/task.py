@@ -181,14 +181,17 @@ def default_name(handler: Callable[..., Any]) -> str:
 def _local_scope(handler: Callable[..., Any]) -> dict[str, Any]:
     """Return the names around a handler that was defined inside a function.
 
-    Its annotations may name classes that only that function knows.
+    Its annotations may name classes that only that function, or one around it, knows.
     """
     if "<locals>" not in handler.__qualname__:
         return {}
+    scope: dict[str, Any] = {}
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename != handler.__code__.co_filename:
+    while frame is not None:
+        if frame.f_code.co_filename == handler.__code__.co_filename:
+            scope = {**frame.f_locals, **scope}
         frame = frame.f_back
-    return dict(frame.f_locals) if frame is not None else {}
+    return scope
 
 
 def _place(task: Task[..., Any]) -> str:

@@ -2,7 +2,15 @@
 
 from soniq_sa.localserver.attempts import NoServerError
 from soniq_sa.localserver.finder import Source, local_server
+from soniq_sa.localserver.interrupt import ctrl_c_waits
 from soniq_sa.localserver.keeper import Keeper
 from soniq_sa.localserver.server import LocalServer
 
-__all__ = ["Keeper", "LocalServer", "NoServerError", "Source", "local_server"]
+__all__ = [
+    "Keeper",
+    "LocalServer",
+    "NoServerError",
+    "Source",
+    "ctrl_c_waits",
+    "local_server",
+]

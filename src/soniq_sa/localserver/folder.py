@@ -11,6 +11,7 @@ from pathlib import Path
 
 from soniq_sa.localserver.account import Account, others_may_enter
 from soniq_sa.localserver.attempts import UnavailableError
+from soniq_sa.localserver.interrupt import ctrl_c_waits
 from soniq_sa.localserver.keeper import Keeper
 
 PREFIX = "soniq-sa-"
@@ -50,8 +51,9 @@ def run_folder(account: Account | None, *, keep: bool) -> Iterator[RunFolder]:
     keeper = Keeper()
     kept = False
     try:
-        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        keeper.remove(path)
+        with ctrl_c_waits():
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            keeper.remove(path)
         if account is not None:
             os.chown(path, account.uid, account.gid)
         yield RunFolder(path, account, keeper)

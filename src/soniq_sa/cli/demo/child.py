@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from soniq_sa.cli.demo.failure import DemoFailedError
-from soniq_sa.localserver import Keeper
+from soniq_sa.localserver import Keeper, ctrl_c_waits
 
 LOG_LINES = 15
 STOP_TIMEOUT = 15.0
@@ -27,7 +27,7 @@ class Child:
         self.log = folder / f"{name}.log"
         self.ended_on_purpose = False
         self._keeper = Keeper()
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, ctrl_c_waits():
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -37,7 +37,7 @@ class Child:
                 env=dict(environment),
                 start_new_session=True,
             )
-        self._keeper.end(self.pid)
+            self._keeper.end(self.pid)
 
     @property
     def pid(self) -> int:

@@ -19,7 +19,13 @@ from soniq_sa.cli.demo.failure import DemoFailedError
 from soniq_sa.cli.demo.report import Report
 from soniq_sa.cli.demo.run import Options, run_demo
 from soniq_sa.cli.demo.screen import Screen
-from soniq_sa.localserver import Keeper, LocalServer, NoServerError, local_server
+from soniq_sa.localserver import (
+    Keeper,
+    LocalServer,
+    NoServerError,
+    ctrl_c_waits,
+    local_server,
+)
 
 FAILED, USAGE, NO_DATABASE, INTERRUPTED = 1, 2, 5, 130
 # The report's pickup latency starts at the commit, and PostgreSQL records that only when told to.
@@ -105,10 +111,11 @@ def _sigterm_like_ctrl_c() -> Iterator[None]:
 def _log_folder(*, keep: bool) -> Iterator[Path]:
     """Make a folder for logs that is removed at the end, even if this process is killed."""
     keeper = Keeper()
-    folder = Path(tempfile.mkdtemp(prefix="soniq-sa-demo-"))
     kept = False
     try:
-        keeper.remove(folder)
+        with ctrl_c_waits():
+            folder = Path(tempfile.mkdtemp(prefix="soniq-sa-demo-"))
+            keeper.remove(folder)
         yield folder
         kept = keep
     finally:
