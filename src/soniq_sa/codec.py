@@ -11,8 +11,7 @@ more than 1 MiB, and values that would come back as something else.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import (
@@ -36,10 +35,8 @@ from typing_extensions import TypedDict
 from soniq_sa.annotations import aware, is_exact
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
+from soniq_sa.json_text import as_jsonb, dump, storable_text
 from soniq_sa.signature import EntityParameter, Injection, Shape, read_parameters
-
-MAX_BYTES = 1024 * 1024
-MAX_DEPTH = 64
 
 _CONFIG = ConfigDict(
     extra="forbid",
@@ -128,13 +125,13 @@ class Codec:
         arguments = self._bind(args, kwargs)
         if not self._keys:
             values = self._encode_plain(arguments)
-            return Encoded(values, self._checked_text(values))
+            return Encoded(values, storable_text(values, self.label))
         plain = {name: value for name, value in arguments.items() if name not in self._keys}
         values = self._encode_plain(plain)
         encoded = Encoded(values, "")
         for name in arguments.keys() & self._keys.keys():
             values[name] = self._encode_entities(name, arguments[name], encoded)
-        encoded.text = self._checked_text(values)
+        encoded.text = storable_text(values, self.label)
         return encoded
 
     def decode(self, text: str) -> dict[str, Any]:
@@ -190,10 +187,13 @@ class Codec:
 
     def _check_round_trip(self, checked: dict[str, Any], values: dict[str, Any]) -> None:
         try:
-            (back,) = self._plain.validate_json(dump([_as_jsonb(values)]))
-        except (ValidationError, ValueError) as error:
+            (back,) = self._plain.validate_json(dump([as_jsonb(values)]))
+        except ValidationError as error:
+            subject = "Read back from JSON, the arguments"
+            raise InvalidArgumentsError(self._describe(error, subject)) from error
+        except ValueError as error:
             raise InvalidArgumentsError(
-                f"{self.label}(): the arguments cannot be read back from JSON: {error}."
+                f"{self.label}(): the arguments cannot be written as JSON: {error}."
             ) from error
         if any(_naive(one) for one in self._plain.dump_python((checked,))):
             raise InvalidArgumentsError(
@@ -215,11 +215,12 @@ class Codec:
             return self._refer(parameter, value, None, encoded)
         if parameter.shape is Shape.LIST and isinstance(value, list | tuple):
             return [self._refer(parameter, v, i, encoded) for i, v in enumerate(value)]
-        if parameter.shape is Shape.DICT and isinstance(value, Mapping):
+        if parameter.shape is Shape.DICT and _has_text_keys(value):
             return {k: self._refer(parameter, v, k, encoded) for k, v in value.items()}
         raise InvalidArgumentsError(
             f"{self.label}(): the argument {name!r} takes a {parameter.shape.value} of "
-            f"{parameter.entity.__name__}, not {type(value).__name__}."
+            f"{parameter.entity.__name__}{' by text' if parameter.shape is Shape.DICT else ''}, "
+            f"not {_short(value)}."
         )
 
     def _refer(
@@ -242,37 +243,6 @@ class Codec:
         if key is None:
             encoded.unresolved.append(Unresolved(reference, parameter.name, item))
         return key
-
-    def _checked_text(self, values: dict[str, Any]) -> str:
-        try:
-            text = dump(values)
-            size = len(text.encode())
-        except UnicodeEncodeError as error:
-            raise InvalidArgumentsError(
-                f"{self.label}(): a text argument holds the lone surrogate "
-                f"{error.object[error.start]!a}, which PostgreSQL cannot store."
-            ) from error
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InvalidArgumentsError(
-                f"{self.label}(): the arguments cannot be written as JSON: {error}."
-            ) from error
-        if size > MAX_BYTES:
-            raise InvalidArgumentsError(
-                f"{self.label}(): the arguments take {size:,} bytes as JSON, the limit is "
-                f"{MAX_BYTES:,}. Store the value in a table and pass its key."
-            )
-        self._check_depth(values, text)
-        if "\\u0000" in text and any("\0" in one for one in _texts(values)):
-            raise InvalidArgumentsError(
-                f"{self.label}(): a text argument holds U+0000, which PostgreSQL cannot store."
-            )
-        return text
-
-    def _check_depth(self, values: dict[str, Any], text: str) -> None:
-        if text.count("[") + text.count("{") > MAX_DEPTH and _depth(values) > MAX_DEPTH:
-            raise InvalidArgumentsError(
-                f"{self.label}(): the arguments are nested deeper than {MAX_DEPTH} levels."
-            )
 
     def _adapter(self, annotations: Mapping[str, Any]) -> TypeAdapter[Any]:
         """Return an adapter for a tuple of one: pydantic writes by the outermost type's settings."""
@@ -298,23 +268,13 @@ class Codec:
         return f"{subject} do not fit {self.label}(): {problems}."
 
 
-def dump(values: Any) -> str:
-    """Return ``values`` as compact JSON; NaN and infinity are refused with a `ValueError`."""
-    return json.dumps(values, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-
-
 def _short(value: object) -> str:
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
 
 
-def _as_jsonb(value: Any) -> Any:
-    """Return ``value`` as PostgreSQL gives it back: it writes out numbers with an exponent."""
-    if isinstance(value, float) and value.is_integer() and "e" in repr(value):
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _as_jsonb(one) for key, one in value.items()}
-    return [_as_jsonb(one) for one in value] if isinstance(value, list) else value
+def _has_text_keys(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
 def _naive(value: Any) -> bool:
@@ -324,23 +284,3 @@ def _naive(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_naive, value.values()))
     return isinstance(value, list | tuple | set | frozenset) and any(map(_naive, value))
-
-
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield key
-            yield from _texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)

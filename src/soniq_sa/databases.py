@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.orm import sessionmaker
-from sqlalchemy.pool import NullPool
 
 from soniq_sa.deferred import load_settings
 from soniq_sa.engines import asyncpg_url, make_async_engine, make_sync_engine, own_async_engine
@@ -82,7 +81,7 @@ class Databases:
     @functools.cached_property
     def loopless_sessions(self) -> async_sessionmaker[AsyncSoniqSession]:
         """Return a factory whose connections are kept by nobody, for a loop that ends at once."""
-        engine = own_async_engine(self._engine or self._connect_url, poolclass=NullPool)
+        engine = own_async_engine(self._engine or self._connect_url)
         return async_sessionmaker(engine, class_=AsyncSoniqSession)
 
     async def dispose(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.engine import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import NullPool
 
 from soniq_sa.errors import NoDatabaseError, NoDriverError
 
@@ -68,22 +68,23 @@ def make_sync_engine(url: str | URL) -> Engine:
     )
 
 
-def own_engine(engine: Engine, *, poolclass: type[Pool] | None = None) -> Engine:
-    """Return an engine that connects as ``engine`` does, with a pool of its own."""
-    pool = engine.pool.recreate()
-    if poolclass is not None:
-        pool = poolclass(pool._creator, _dispatch=pool.dispatch, dialect=engine.dialect)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - recreate() keeps the class
+def own_engine(engine: Engine) -> Engine:
+    """Return an engine that connects as ``engine`` does, and keeps no connections.
+
+    Whoever uses it holds a connection of its own; the application's pool, whatever its size, is left
+    alone.
+    """
+    connect = engine.pool._creator  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - recreate() keeps the size
+    pool = NullPool(connect, _dispatch=engine.pool.dispatch, dialect=engine.dialect)
     return Engine(pool, engine.dialect, engine.url, hide_parameters=True)
 
 
-def own_async_engine(
-    source: Engine | AsyncEngine | str | URL, *, poolclass: type[Pool] | None = None
-) -> AsyncEngine:
-    """Return an asyncpg engine with a pool of its own, to the database of ``source``."""
+def own_async_engine(source: Engine | AsyncEngine | str | URL) -> AsyncEngine:
+    """Return an asyncpg engine as `own_engine` does, to the database of ``source``."""
     if isinstance(source, AsyncEngine) and source.dialect.driver == "asyncpg":
-        return AsyncEngine(own_engine(source.sync_engine, poolclass=poolclass))
+        return AsyncEngine(own_engine(source.sync_engine))
     url = source.url if isinstance(source, Engine | AsyncEngine) else source
-    return AsyncEngine(own_engine(make_async_engine(url).sync_engine, poolclass=poolclass))
+    return AsyncEngine(own_engine(make_async_engine(url).sync_engine))
 
 
 def autocommitting(engine: Engine) -> Engine:

@@ -21,6 +21,7 @@ from pathlib import Path
 from soniq_sa.localserver.attempts import UnavailableError
 from soniq_sa.localserver.binaries import Binaries
 from soniq_sa.localserver.folder import RunFolder
+from soniq_sa.localserver.interrupt import ctrl_c_waits
 
 SUPERUSER = "postgres"
 LOOPBACK = "127.0.0.1"
@@ -148,13 +149,13 @@ def free_port() -> int:
 def _start(
     binaries: Binaries, folder: RunFolder, port: int = SOCKET_PORT
 ) -> tuple[subprocess.Popen[bytes], int]:
-    process = _spawn(
-        folder, [binaries.program("postgres"), "-D", str(folder.data), "-p", str(port)]
-    )
+    command = [binaries.program("postgres"), "-D", str(folder.data), "-p", str(port)]
     with ExitStack() as undo:
-        undo.callback(_stop, process, folder)
-        # SIGQUIT, not SIGKILL: a killed server leaves its backends and its shared memory behind.
-        folder.keeper.end(process.pid, signal="QUIT")
+        with ctrl_c_waits():
+            process = _spawn(folder, command)
+            undo.callback(_stop, process, folder)
+            # SIGQUIT, not SIGKILL: a killed server leaves backends and shared memory behind.
+            folder.keeper.end(process.pid, signal="QUIT")
         _wait_until_ready(process, folder)
         undo.pop_all()
     return process, port

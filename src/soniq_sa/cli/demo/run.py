@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from soniq_sa.cli.demo.failure import TookTooLongError
@@ -17,6 +19,7 @@ from soniq_sa.cli.demo.shop import Shop, shop_on
 from soniq_sa.cli.demo.traffic import Traffic, traffic_to
 from soniq_sa.localserver import LocalServer
 
+CTRL_C = {signal.SIGINT}
 CUSTOMERS = 10
 # The backlog that is drained at the end: this many jobs for each order, up to a limit.
 BACKLOG_PER_ORDER = 30
@@ -38,7 +41,28 @@ def run_demo(server: LocalServer, folder: Path, options: Options, screen: Screen
     """Run the shop on the server, with its logs in `folder`, and return what came of it."""
     with shop_on(server.url, folder) as shop:
         screen.say("Migration", shop.migrate())
-        return asyncio.run(_serve(server, shop, options, screen))
+        return _run(partial(_serve, server, shop, options, screen))
+
+
+def _run(main: Callable[[], Awaitable[Report]]) -> Report:
+    """Run a coroutine function that Ctrl-C cancels.
+
+    Ctrl-C has to wait while the event loop is made and closed: it would strike inside the loop's own
+    code, and the loop would complain about its state.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, CTRL_C)
+    try:
+        return asyncio.run(_cancellable(main))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, CTRL_C)
+
+
+async def _cancellable(main: Callable[[], Awaitable[Report]]) -> Report:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, CTRL_C)
+    try:
+        return await main()
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, CTRL_C)
 
 
 async def _serve(server: LocalServer, shop: Shop, options: Options, screen: Screen) -> Report:

@@ -1,0 +1,84 @@
+"""JSON text that PostgreSQL can store as ``jsonb`` and give back.
+
+Refused are U+0000, lone surrogates, NaN and infinity, cycles, nesting deeper than 64 levels and more
+than 1 MiB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from soniq_sa.errors import InvalidArgumentsError
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+
+
+def storable_text(values: dict[str, Any], label: str) -> str:
+    """Return ``values`` as JSON; raise `InvalidArgumentsError`, naming ``label``, if it cannot be stored."""
+    try:
+        text = dump(values)
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentsError(
+            f"{label}(): a text argument holds the lone surrogate "
+            f"{error.object[error.start]!a}, which PostgreSQL cannot store."
+        ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidArgumentsError(
+            f"{label}(): the arguments cannot be written as JSON: {error}."
+        ) from error
+    if size > MAX_BYTES:
+        raise InvalidArgumentsError(
+            f"{label}(): the arguments take {size:,} bytes as JSON, the limit is "
+            f"{MAX_BYTES:,}. Store the value in a table and pass its key."
+        )
+    _check_depth(values, text, label)
+    if "\\u0000" in text and any("\0" in one for one in _texts(values)):
+        raise InvalidArgumentsError(
+            f"{label}(): a text argument holds U+0000, which PostgreSQL cannot store."
+        )
+    return text
+
+
+def _check_depth(values: dict[str, Any], text: str, label: str) -> None:
+    brackets = text.count("[") + text.count("{")
+    if brackets > MAX_DEPTH and _is_deeper(values, MAX_DEPTH):
+        raise InvalidArgumentsError(
+            f"{label}(): the arguments are nested deeper than {MAX_DEPTH} levels."
+        )
+
+
+def dump(values: Any) -> str:
+    """Return ``values`` as compact JSON; NaN and infinity are refused with a `ValueError`."""
+    return json.dumps(values, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_jsonb(value: Any) -> Any:
+    """Return ``value`` as PostgreSQL gives it back: it writes out numbers with an exponent."""
+    if isinstance(value, float) and value.is_integer() and "e" in repr(value):
+        return int(value)
+    if isinstance(value, dict):
+        return {key: as_jsonb(one) for key, one in value.items()}
+    return [as_jsonb(one) for one in value] if isinstance(value, list) else value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield key
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
