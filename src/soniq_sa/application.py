@@ -28,7 +28,7 @@ from soniq_sa.options import (
     check_task_name,
     check_whole,
 )
-from soniq_sa.session import enqueue
+from soniq_sa.session import enqueue_committed
 from soniq_sa.task import AsyncTask, SyncTask, Task, Tasks, default_name, task_class
 
 P = ParamSpec("P")
@@ -148,7 +148,7 @@ class Application:
         part of that session's transaction. Raises what that raises.
         """
         async with self.databases.async_sessions() as session, session.begin():
-            return _standalone(session, task, args, kwargs)
+            return enqueue_committed(session, task, args, kwargs)
 
     def enqueue_sync(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a job in a transaction of its own, from a program without an event loop.
@@ -158,7 +158,7 @@ class Application:
         """
         if factory := self.databases.given_sync_sessions:
             with factory() as session, session.begin():
-                return _standalone(session, task, args, kwargs)
+                return enqueue_committed(session, task, args, kwargs)
         if _loop_is_running():
             raise ConfigurationError(
                 "soniq.enqueue_sync() was called inside a running event loop. "
@@ -170,7 +170,7 @@ class Application:
         self, task: Task[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> JobHandle[R]:
         async with self.databases.loopless_sessions() as session, session.begin():
-            return _standalone(session, task, args, kwargs)
+            return enqueue_committed(session, task, args, kwargs)
 
     @overload
     def create_all(self, engine: Engine | Connection) -> None: ...
@@ -190,12 +190,6 @@ class Application:
     async def _create_all_async(self, engine: AsyncEngine) -> None:
         async with engine.begin() as connection:
             await connection.run_sync(self.create_all)
-
-
-def _standalone(session: Any, task: Any, args: Any, kwargs: Any) -> JobHandle[Any]:
-    task.codec.encode(args, kwargs).check_committed()
-    handle = enqueue(session, task, *args, **kwargs)
-    return JobHandle(handle.id, handle.name)
 
 
 def _loop_is_running() -> bool:

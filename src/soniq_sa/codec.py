@@ -61,10 +61,11 @@ class Encoded:
         for reference in self.references:
             reference.check(session)
 
-    def check_committed(self) -> None:
-        """Refuse entities for a job that has a transaction of its own."""
+    def accept_committed(self) -> None:
+        """Take entities whose rows are committed; refuse others."""
         for reference in self.references:
             reference.check_committed()
+        self.references = []
 
     def resolve(self, session: Session) -> None:
         """Put the key of every entity that has one by now, while ``session`` flushes, in its place."""

@@ -119,7 +119,12 @@ class Reference:
             )
 
     def check_committed(self) -> None:
-        """Refuse an instance for a job that has a transaction of its own."""
+        """Refuse an instance whose row may not be committed: the job has a transaction of its own."""
+        if self._state.identity is None:
+            raise EntityReferenceError(
+                f"{self} is not in the database. Enqueue the job in the session that adds it: "
+                "session.enqueue(...)."
+            )
         owner = self._state.session
         if owner is not None and owner.in_transaction():
             raise EntityReferenceError(

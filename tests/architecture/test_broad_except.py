@@ -10,6 +10,7 @@ BROAD = {"Exception", "BaseException"}
 BORDERS = {
     "events.py:Events.emit": "a subscriber of the user's must not stop the worker",
     "runtime/link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",
+    "runtime/handler.py:_reach": "asyncpg errors of its own while it connects; others pass",
     "runtime/listener.py:Listener._listen": "asyncpg's errors; asyncpg is not imported here",
     "runtime/runner.py:Runner._outcome": "the user's handler: whatever it raises is the job's end",
     "runtime/service.py:Service._run": "one part of the worker must not end the worker",

@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import traceback
 
+from sqlalchemy.exc import DBAPIError
+
 from soniq_sa.errors import EntityGoneError, LeaseLostError
-from soniq_sa.outcome import LOST, Failed, Outcome
+from soniq_sa.outcome import LOST, RELEASED, Failed, Outcome
+from soniq_sa.runtime.jobs import HeldJob
 from soniq_sa.runtime.threads import HandlerRaised
 from soniq_sa.states import AttemptOutcome, Reason
 
 MAX_ERROR_CHARACTERS = 16_384
+
+FREE_PASSES = 3
+"""How often a lost connection consumes no attempt; releases and crashes count as well."""
 
 
 class InvalidJob(Exception):  # noqa: N818 - carries an error, is none of its own
     """Say that the stored arguments do not fit the handler, which has not been called."""
 
 
-def outcome_of(error: BaseException, retry_delay: float) -> Outcome:
-    """Return the outcome of a run that raised ``error``."""
+class SessionAway(Exception):  # noqa: N818 - carries an error, is none of its own
+    """Say that the handler's session got no connection; the handler has not been called."""
+
+
+def outcome_of(error: BaseException, job: HeldJob, retry_delay: float) -> Outcome:
+    """Return the outcome of a run of ``job`` that raised ``error``.
+
+    A session that lost its connection has written nothing, and that is not the handler's fault: the
+    job goes back without an attempt consumed. Only so often, as the handler's own statement may be
+    what takes the connection down.
+    """
     match error:
         case HandlerRaised():
-            return outcome_of(error.error, retry_delay)
+            return outcome_of(error.error, job, retry_delay)
+        case SessionAway() if _may_pass(job):
+            return RELEASED
+        case DBAPIError() if error.connection_invalidated and job.in_session and _may_pass(job):
+            return RELEASED
         case LeaseLostError():
             return LOST
         case InvalidJob():
@@ -36,6 +55,10 @@ def timed_out(limit: float, retry_delay: float) -> Failed:
     """Return the outcome of an attempt that took longer than ``limit`` seconds."""
     text = f"The attempt took longer than its timeout of {limit:g} s."
     return Failed(text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, retry_delay)
+
+
+def _may_pass(job: HeldJob) -> bool:
+    return job.claims - job.attempts <= FREE_PASSES
 
 
 def _final(text: str, outcome: AttemptOutcome, reason: Reason) -> Failed:

@@ -25,8 +25,9 @@ from soniq_sa.errors import CommitRefusedError, InvalidArgumentsError, LeaseLost
 from soniq_sa.models.roles import Models
 from soniq_sa.outcome import DONE, SETTLED, Outcome
 from soniq_sa.runtime.entities import load_entities
-from soniq_sa.runtime.failure import InvalidJob
+from soniq_sa.runtime.failure import InvalidJob, SessionAway
 from soniq_sa.runtime.jobs import HeldJob
+from soniq_sa.runtime.link import describe, from_database
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.signature import Injection
 from soniq_sa.statements.finish import finish_done
@@ -111,6 +112,7 @@ class AsyncSessionHandler(Handler):
         super().__init__(task, start_clock)
         self._sessions = sessions
         self._slots = slots
+        self._job_class = models.Job
         self._finish = finish_done(models)
         self._names = _session_names(self, Injection.ASYNC_SESSION)
 
@@ -122,6 +124,7 @@ class AsyncSessionHandler(Handler):
             if not session.in_transaction():
                 await session.begin()
             with CommitGuard(session.sync_session) as guard:
+                await session.run_sync(_reach, self._job_class, job)
                 await session.run_sync(load_entities, self.codec, arguments)
                 arguments |= dict.fromkeys(self._names, session)
                 await self.call(arguments)
@@ -148,6 +151,7 @@ class SyncSessionHandler(Handler):
         self._sessions = sessions
         self._slots = slots
         self._threads = threads
+        self._job_class = models.Job
         self._finish = finish_done(models)
         self._names = _session_names(self, Injection.SESSION)
 
@@ -164,6 +168,7 @@ class SyncSessionHandler(Handler):
             if not session.in_transaction():
                 session.begin()
             with CommitGuard(session) as guard:
+                _reach(session, self._job_class, job)
                 load_entities(session, self.codec, arguments)
                 arguments |= dict.fromkeys(self._names, session)
                 self.call(arguments)
@@ -197,6 +202,17 @@ def _refuse_commit(session: Session) -> None:
             "The handler called commit() on the session that soniq-sa commits together with the end "
             "of the job. Leave it out; for an earlier commit, open a session of your own."
         )
+
+
+def _reach(session: Session, job_class: type[Any], job: HeldJob) -> None:
+    """Connect now, so that a database that is away is told from a handler that fails."""
+    try:
+        session.connection(bind_arguments={"mapper": job_class})
+    except Exception as error:
+        if not from_database(error):
+            raise
+        raise SessionAway(describe(error)) from error
+    job.in_session = True
 
 
 def _write_finish(session: Session, finish: Any, job: HeldJob) -> None:

@@ -38,6 +38,7 @@ class HeldJob:
     running: asyncio.Task[None] | None = None
     deadline: float | None = None
     verdict: Verdict | None = None
+    in_session: bool = False
     outcome: Outcome | None = None
 
     @property

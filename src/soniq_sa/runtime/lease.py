@@ -139,6 +139,7 @@ class Heart:
         self._lock = try_lock()
         self._lock_key: int | None = None
         self._registered = False
+        self._connection_lost = False
         self._backoff = Backoff(longest=min(2.0, lease.every))
         self._away = False
         self._stopping = threading.Event()
@@ -153,19 +154,22 @@ class Heart:
         """Have the thread remove the row and end."""
         self._stopping.set()
         if self._own_loop is not None and not self._own_loop.is_closed():
-            self._own_loop.call_soon_threadsafe(self._leaving.set)
+            self._own_loop.call_soon_threadsafe(self._wake.set)
 
     def _run(self) -> None:
         asyncio.run(self._live())
         self._tell(self._lease.note_end)
 
     async def _live(self) -> None:
-        self._leaving = asyncio.Event()
+        self._wake = asyncio.Event()
         self._own_loop = asyncio.get_running_loop()
         engine = self._make_engine()
         link = Link(engine)
-        while not self._stopping.is_set():
-            await wait(self._leaving, await self._beat_once(link))
+        while True:
+            self._wake.clear()
+            if self._stopping.is_set():
+                break
+            await wait(self._wake, await self._beat_once(link))
         await self._leave(link)
         await link.close()
         await engine.dispose()
@@ -189,15 +193,24 @@ class Heart:
         return self._every
 
     async def _take_lock(self, link: Link) -> None:
-        """Take a lock on a new connection, unless a pooler stands in between."""
-        if link.connected:
+        """Take a lock on a new connection, unless a pooler stands in between.
+
+        When the connection is lost, so is the lock: the thread is woken to make another at once.
+        """
+        if link.connected and not self._connection_lost:
             return
-        self._lock_key = None
+        await link.drop()
+        self._lock_key, self._connection_lost = None, False
         driver = await link.driver()
+        driver.add_termination_listener(self._note_connection_lost)
         key = secrets.randbits(63)
         (row,) = await link.execute(self._lock, {"lock": key})
         if row.locked and row.pid == driver.get_server_pid():
             self._lock_key = key
+
+    def _note_connection_lost(self, _driver: Any) -> None:
+        self._connection_lost = True
+        self._wake.set()
 
     async def _enter(self, link: Link, *, alive: bool = True) -> Beat:
         name = f"{socket.gethostname()}:{os.getpid()}"

@@ -76,7 +76,7 @@ class Link:
                 yield
         except BaseException as error:
             await self.drop()
-            if not _from_database(error):
+            if not from_database(error):
                 raise
             refused = _sqlstate(error).startswith(_REFUSALS)
             raise (StatementRefused if refused else DatabaseAway)(describe(error)) from error
@@ -130,7 +130,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _from_database(error: BaseException) -> bool:
+def from_database(error: BaseException) -> bool:
     """Tell an answer of the database, or none, from a mistake in this program.
 
     While it connects, asyncpg raises errors of its own, which SQLAlchemy does not translate.

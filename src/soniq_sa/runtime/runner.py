@@ -111,7 +111,7 @@ class Runner:
         try:
             outcome = await handler.run(job)
         except BaseException as error:  # noqa: BLE001 - the border of user code: all of it ends here
-            outcome = outcome_of(error, handler.task.retry_delay)
+            outcome = outcome_of(error, job, handler.task.retry_delay)
         return self._after_verdict(job, outcome)
 
     def _after_verdict(self, job: HeldJob, outcome: Outcome) -> Outcome:

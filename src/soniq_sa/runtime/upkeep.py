@@ -26,7 +26,7 @@ from soniq_sa.statements.upkeep import (
 from soniq_sa.states import SUSPECT_CRASHES, JobState
 
 _PROMOTE_AT_ONCE = 1000
-_SECOND_LOOK = 0.3
+_SECOND_LOOK = 0.6
 """Seconds between the two looks that must both miss a worker's lock."""
 
 OnQueued = Callable[[frozenset[str]], None]

@@ -7,6 +7,7 @@ from soniq_sa.session.enqueueing import (
     EnqueueMixin,
     SoniqSession,
     enqueue,
+    enqueue_committed,
     enqueue_many,
     sync_session,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "EnqueueMixin",
     "SoniqSession",
     "enqueue",
+    "enqueue_committed",
     "enqueue_many",
     "sync_session",
     "unit_of_work",

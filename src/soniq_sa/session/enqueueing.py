@@ -49,8 +49,24 @@ def enqueue(
     _check_task(task)
     encoded = task.codec.encode(args, kwargs)
     encoded.check(target)
+    return add_job(target, task, encoded)
+
+
+def enqueue_committed(
+    session: AnySession, task: Task[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> JobHandle[R]:
+    """Add a job to a transaction of its own; entities may belong to any session that is not in one."""
+    _check_task(task)
+    encoded = task.codec.encode(args, kwargs)
+    encoded.accept_committed()
+    handle = add_job(sync_session(session), task, encoded)
+    return JobHandle(handle.id, handle.name)
+
+
+def add_job(session: Session, task: Task[..., R], encoded: Encoded) -> JobHandle[R]:
+    """Add the row of a job whose arguments are checked."""
     job = _new_row(task, uuid7(), encoded)
-    target.add(job)
+    session.add(job)
     return JobHandle(job.id, task.name, job)
 
 
