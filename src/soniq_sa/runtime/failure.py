@@ -36,9 +36,7 @@ def outcome_of(error: BaseException, job: HeldJob, retry_delay: float) -> Outcom
     match error:
         case HandlerRaised():
             return outcome_of(error.error, job, retry_delay)
-        case SessionAway() if _may_pass(job):
-            return RELEASED
-        case DBAPIError() if error.connection_invalidated and job.in_session and _may_pass(job):
+        case _ if _lost_connection(error, job) and job.claims - job.attempts <= FREE_PASSES:
             return RELEASED
         case LeaseLostError():
             return LOST
@@ -57,8 +55,10 @@ def timed_out(limit: float, retry_delay: float) -> Failed:
     return Failed(text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, retry_delay)
 
 
-def _may_pass(job: HeldJob) -> bool:
-    return job.claims - job.attempts <= FREE_PASSES
+def _lost_connection(error: BaseException, job: HeldJob) -> bool:
+    if isinstance(error, DBAPIError):
+        return job.in_session and error.connection_invalidated
+    return isinstance(error, SessionAway)
 
 
 def _final(text: str, outcome: AttemptOutcome, reason: Reason) -> Failed:
