@@ -231,7 +231,7 @@ async def generate_async() -> Any:
     yield 1
 
 
-@pytest.mark.parametrize("thing", [NoFunction, generate, generate_async, 7, "send"], ids=str)
+@pytest.mark.parametrize("thing", [NoFunction, generate, generate_async, 7, "send"])
 def test_what_is_no_function_cannot_be_a_task(thing: Any) -> None:
     with pytest.raises(TaskDefinitionError):
         make_soniq().job()(thing)

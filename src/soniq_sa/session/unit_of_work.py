@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.inspection import inspect
-from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy.orm import Mapper, Session, SessionTransaction, object_session
 from sqlalchemy.orm.attributes import set_attribute, set_committed_value
 
 from soniq_sa.engines import is_postgresql
@@ -116,6 +116,14 @@ def _wake_workers(session: Session) -> None:
     wakeups, notes.wakeups = notes.wakeups, {}
     for channel, (engine, queues) in wakeups.items():
         wake(engine, channel, queues)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget_wakeups(session: Session, transaction: SessionTransaction) -> None:
+    """Say nothing of what was rolled back; after a commit there is nothing left to say."""
+    notes = existing_notes(session)
+    if notes is not None and transaction.parent is None:
+        notes.wakeups = {}
 
 
 class _Row(NamedTuple):
