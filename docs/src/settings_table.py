@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
-
 from soniq_sa.cli.worker import worker
 from soniq_sa.settings import Settings
 

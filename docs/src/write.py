@@ -26,7 +26,7 @@ _BLOCK = re.compile(
     r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_TABLE = re.compile(r"(?P<start><!-- settings -->\n).*?(?P<end>\n<!-- /settings -->)", re.DOTALL)
+_TABLE = re.compile(r"(?P<start><!-- settings -->\n).*?(?P<end><!-- /settings -->)", re.DOTALL)
 _REGION = re.compile(r"^ *# region (\w+)\n(.*?)^ *# endregion$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +62,7 @@ def blocks(page: Path) -> list[Block]:
 def current(page: Path) -> str:
     """Return the text of a page with all that is taken from elsewhere."""
     text = _BLOCK.sub(_with_source, page.read_text("utf-8"))
-    return _TABLE.sub(lambda found: found["start"] + settings_table() + found["end"], text)
+    return _TABLE.sub(lambda found: f"{found['start']}\n{settings_table()}\n\n{found['end']}", text)
 
 
 def source_text(source: Path, region: str | None) -> str:

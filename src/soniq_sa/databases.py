@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.orm import sessionmaker
 
 from soniq_sa.deferred import load_settings
-from soniq_sa.engines import asyncpg_url, make_async_engine, make_sync_engine, own_async_engine
+from soniq_sa.engines import make_async_engine, make_sync_engine, own_async_engine, parse_url
 from soniq_sa.errors import ConfigurationError, NoDatabaseError
 from soniq_sa.session import AsyncSoniqSession, SoniqSession
 
@@ -102,7 +102,7 @@ class Databases:
                 "No database is given. Set SONIQ_SA_DATABASE_URL, or give the application's engine or "
                 "session factory: Soniq(Base.metadata, engine=engine)."
             )
-        return asyncpg_url(url)
+        return parse_url(url)
 
 
 def _url_from_settings() -> str | None:

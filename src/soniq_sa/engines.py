@@ -19,6 +19,14 @@ from soniq_sa.errors import NoDatabaseError, NoDriverError
 
 _ASYNCPG = "postgresql+asyncpg"
 _SYNC_DRIVERS = {"psycopg": "postgresql+psycopg", "psycopg2": "postgresql+psycopg2"}
+_ASYNCPG_ONLY = {
+    "command_timeout",
+    "max_cached_statement_lifetime",
+    "max_cacheable_statement_size",
+    "prepared_statement_cache_size",
+    "statement_cache_size",
+    "timeout",
+}
 _POSTGRES = ("postgresql", "postgres")
 
 
@@ -51,6 +59,15 @@ def asyncpg_url(url: str | URL) -> URL:
     return parsed.set(query=query)
 
 
+def libpq_url(url: str | URL, driver: str) -> URL:
+    """Return ``url`` for psycopg or psycopg2, with asyncpg's own parameters translated or left out."""
+    parsed = parse_url(url).set(drivername=driver)
+    query = {name: value for name, value in parsed.query.items() if name not in _ASYNCPG_ONLY}
+    if "ssl" in query:
+        query.setdefault("sslmode", query.pop("ssl"))
+    return parsed.set(query=query)
+
+
 def make_async_engine(url: str | URL) -> AsyncEngine:
     """Return an engine on asyncpg for any PostgreSQL URL."""
     return create_async_engine(asyncpg_url(url), hide_parameters=True)
@@ -58,10 +75,9 @@ def make_async_engine(url: str | URL) -> AsyncEngine:
 
 def make_sync_engine(url: str | URL) -> Engine:
     """Return an engine on psycopg, or psycopg2, for any PostgreSQL URL."""
-    parsed = parse_url(url)
     for module, driver in _SYNC_DRIVERS.items():
         if find_spec(module) is not None:
-            return create_engine(parsed.set(drivername=driver), hide_parameters=True)
+            return create_engine(libpq_url(url, driver), hide_parameters=True)
     raise NoDriverError(
         "A handler that takes a Session needs a synchronous driver, and neither psycopg nor psycopg2 "
         "is installed. Install one: pip install 'soniq-sa[psycopg]'."

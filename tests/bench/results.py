@@ -52,7 +52,8 @@ class Results:
         """Take in what one run of ``system`` gave."""
         mine = self.figures.setdefault(system, {})
         for source, values in figures.items():
-            mine.setdefault(source, []).extend(values)
+            known = [value for value in values if not math.isnan(value)]
+            mine.setdefault(source, []).extend(known)
 
     def value(self, system: str, measure: str) -> float:
         """Return a measure of ``system``, NaN if it was not measured."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 from pgqueuer.adapters.persistence.queries import Queries
 
 from tests.bench.app import payload

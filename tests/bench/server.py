@@ -15,7 +15,6 @@ _SETTINGS = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "1h",  # no checkpoint, and no full-page writes after it, inside a run
     "autovacuum": "off",  # each run vacuums and analyzes before it starts
-    "jit": "off",
 }
 _COUNTED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "1000"}
 
@@ -42,7 +41,7 @@ class Server:
 
     def ask(self, query: str, *parameters: object) -> tuple[object, ...]:
         """Return the first row of a query about the server."""
-        row = self.maintenance.execute(query, parameters).fetchone()  # type: ignore[arg-type] # our own text
+        row = self.maintenance.execute(query, parameters).fetchone()
         return row or ()
 
 

@@ -92,9 +92,7 @@ WRONG: dict[str, Callable[[Fence], Fence]] = {
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_a_wrong_fence_changes_no_row(
-    claimed: Claimed, statement: str, wrong: str
-) -> None:
+async def test_a_wrong_fence_changes_no_row(claimed: Claimed, statement: str, wrong: str) -> None:
     before = await claimed.row()
     assert await claimed.write(statement, WRONG[wrong](claimed.fence)) == 0
     assert await claimed.row() == before

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 from sqlalchemy import event
-from sqlalchemy.ext.asyncio import async_sessionmaker
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
 
 from soniq_sa.context import JobContext
@@ -36,6 +38,7 @@ from soniq_sa.task import Task
 StartClock = Callable[[HeldJob], None]
 
 _GUARD = "soniq_sa_guard"
+_CLOSE_DEADLINE = 5.0
 
 
 class Handler(ABC):
@@ -118,11 +121,11 @@ class AsyncSessionHandler(Handler):
 
     async def run(self, job: HeldJob) -> Outcome:
         """Run it on the loop, inside a session of its own."""
-        async with self._slots, self._sessions() as session:
+        async with self._slots, _closing(self._sessions()) as session:
             self.start_clock(job)
             arguments = self.arguments(job)
             if not session.in_transaction():
-                await session.begin()
+                _ = await session.begin()
             with CommitGuard(session.sync_session) as guard:
                 await session.run_sync(_reach, self._job_class, job)
                 await session.run_sync(load_entities, self.codec, arguments)
@@ -177,6 +180,21 @@ class SyncSessionHandler(Handler):
                 session.commit()
 
 
+@asynccontextmanager
+async def _closing(session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """Close ``session`` in the end, without waiting for a server that does not answer."""
+    try:
+        yield session
+    finally:
+        try:
+            async with asyncio.timeout(_CLOSE_DEADLINE):
+                await session.close()
+        except (SQLAlchemyError, OSError):
+            with suppress(SQLAlchemyError, OSError):
+                async with asyncio.timeout(_CLOSE_DEADLINE):
+                    await session.invalidate()
+
+
 class CommitGuard:
     """Refuse the commit of a handler's session until the end of the job is written in it."""
 
@@ -209,7 +227,7 @@ def _reach(session: Session, job_class: type[Any], job: HeldJob) -> None:
     try:
         session.connection(bind_arguments={"mapper": job_class})
     except Exception as error:
-        if not from_database(error):
+        if not from_database(error) or isinstance(error, ProgrammingError):
             raise
         raise SessionAway(describe(error)) from error
     job.in_session = True

@@ -47,6 +47,7 @@ class Beat:
     alive: bool
     peers: int
     direct: bool
+    number: int
 
 
 class Lease:
@@ -73,7 +74,7 @@ class Lease:
         self.seconds = seconds
         self.peers = 0
         self.direct = False
-        self.confirmed_at = 0.0
+        self.beats = 0
         self._events = events
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
@@ -99,7 +100,7 @@ class Lease:
     def note_beat(self, found: Beat) -> None:
         """Take over what a beat found out."""
         self.peers, self.direct = found.peers, found.direct
-        self.confirmed_at = self._loop.time()
+        self.beats = found.number
         if not found.alive:
             self.worker_id = found.worker_id
             self._on_lost()
@@ -133,12 +134,14 @@ class Heart:
         self._worker_id = lease.worker_id
         self._period = {"lease": lease.seconds}
         self._every = lease.every
+        self._deadline = (lease.seconds - lease.every) / 2
         self._beat = beat(models)
         self._register = register_worker(models)
         self._remove = remove_worker(models)
         self._lock = try_lock()
         self._lock_key: int | None = None
         self._registered = False
+        self._beats = 0
         self._connection_lost = False
         self._backoff = Backoff(longest=min(2.0, lease.every))
         self._away = False
@@ -164,7 +167,7 @@ class Heart:
         self._wake = asyncio.Event()
         self._own_loop = asyncio.get_running_loop()
         engine = self._make_engine()
-        link = Link(engine)
+        link = Link(engine, deadline=self._deadline)
         while True:
             self._wake.clear()
             if self._stopping.is_set():
@@ -217,14 +220,24 @@ class Heart:
         who = {"owner": self._worker_id, "worker_name": name, "lock": self._lock_key}
         await link.execute(self._register, who | self._period)
         self._registered = True
-        return Beat(self._worker_id, alive=alive, peers=1, direct=self._lock_key is not None)
+        return Beat(
+            self._worker_id,
+            alive=alive,
+            peers=1,
+            direct=self._lock_key is not None,
+            number=self._beats,
+        )
 
     async def _renew(self, link: Link) -> Beat:
         who: dict[str, Any] = {"owner": self._worker_id, "lock": self._lock_key}
-        rows = await link.execute(self._beat, who | self._period | {"channel": self.channel})
+        number = {"channel": self.channel, "beat_number": str(self._beats + 1)}
+        rows = await link.execute(self._beat, who | self._period | number)
+        self._beats += 1
         if rows:
             direct = self._lock_key is not None
-            return Beat(self._worker_id, alive=True, peers=rows[0].peers, direct=direct)
+            return Beat(
+                self._worker_id, alive=True, peers=rows[0].peers, direct=direct, number=self._beats
+            )
         self._worker_id = uuid4()
         return await self._enter(link, alive=False)
 

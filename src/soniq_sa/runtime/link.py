@@ -34,8 +34,10 @@ class StatementRefused(Exception):  # noqa: N818 - a state, not an error of the 
 class Link:
     """A held autocommit connection, made when it is needed and dropped at the first trouble."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, deadline: float = DEADLINE) -> None:
+        """Prepare; ``deadline`` are the seconds that connecting and a statement together may take."""
         self._engine = engine
+        self._deadline = deadline
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
 
@@ -72,7 +74,7 @@ class Link:
     async def _guard(self) -> AsyncIterator[None]:
         """Set the deadline; after any trouble the connection's state is not known, so drop it."""
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 yield
         except BaseException as error:
             await self.drop()

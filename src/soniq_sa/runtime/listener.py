@@ -1,8 +1,8 @@
 """Hears the wake-ups: an asyncpg connection that listens.
 
-Two channels: that of the job table, and the worker's own, on which each beat of the lease says
-``beat``. A beat that is confirmed and not heard means that the connection is half-open, so it is
-made anew. After every new LISTEN the worker looks for jobs: what was said meanwhile is lost.
+Two channels: that of the job table, and the worker's own, on which each beat of the lease says its
+number. A beat that is confirmed and not heard means that the connection is half-open, so it is made
+anew. After every new LISTEN the worker looks for jobs: what was said meanwhile is lost.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from soniq_sa.runtime.link import DatabaseAway
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.channel import woken_queues
 
-_HEARING_DEADLINE = 5.0
+_LOOK_EVERY = 1.0
+_HEARING_DEADLINE = 2.0
 """Seconds after which a confirmed beat must have been heard."""
+_LISTEN_DEADLINE = 5.0
 
 
 class Listener(Service):
@@ -41,8 +43,8 @@ class Listener(Service):
         self._lease = lease
         self._on_wakeup = on_wakeup
         self._driver: Any = None
-        self._listening_since = 0.0
-        self._heard_at = 0.0
+        self._heard = 0
+        self._unheard_since: float | None = None
 
     async def run_once(self) -> float | None:
         """Listen if nothing listens; look whether the last beat was heard."""
@@ -51,12 +53,12 @@ class Listener(Service):
             await self.link.drop()
         if self._driver is None:
             await self._listen()
-        return self._lease.every
+        return _LOOK_EVERY
 
     async def _listen(self) -> None:
         driver = await self.link.driver()
         try:
-            async with asyncio.timeout(_HEARING_DEADLINE):
+            async with asyncio.timeout(_LISTEN_DEADLINE):
                 await driver.add_listener(self._channel, self._on_message)
                 await driver.add_listener(self._lease.channel, self._on_beat)
         except Exception as error:  # asyncpg's own errors are imported by nobody here
@@ -64,23 +66,23 @@ class Listener(Service):
             raise DatabaseAway(str(error)) from error
         driver.add_termination_listener(self._on_lost)
         self._driver = driver
-        self._listening_since = self._now()
+        self._heard = self._lease.beats
+        self._unheard_since = None
         self._on_wakeup(frozenset())
 
     def _is_deaf(self) -> bool:
-        beat_at = self._lease.confirmed_at
-        last = max(self._heard_at, self._listening_since)
-        return beat_at > last and self._now() - beat_at > _HEARING_DEADLINE
+        now = asyncio.get_running_loop().time()
+        if self._heard >= self._lease.beats:
+            self._unheard_since = None
+        elif self._unheard_since is None:
+            self._unheard_since = now
+        return self._unheard_since is not None and now - self._unheard_since > _HEARING_DEADLINE
 
     def _on_message(self, _driver: Any, _pid: int, _channel: str, payload: str) -> None:
         self._on_wakeup(woken_queues(payload))
 
-    def _on_beat(self, *_: Any) -> None:
-        self._heard_at = self._now()
+    def _on_beat(self, _driver: Any, _pid: int, _channel: str, number: str) -> None:
+        self._heard = int(number)
 
     def _on_lost(self, _driver: Any) -> None:
         self.wake()
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()

@@ -88,10 +88,10 @@ def register_worker(models: Models) -> Insert:
 
 
 def beat(models: Models) -> Update:
-    """Renew a worker's lease. Parameters: owner, lock, lease (seconds), channel.
+    """Renew a worker's lease. Parameters: owner, lock, lease (seconds), channel, beat_number.
 
-    Returns how many other workers there are, or no row if the worker was taken for dead. Says
-    ``beat`` on the worker's own channel, so that its listener knows that it hears.
+    Returns how many other workers there are, or no row if the worker was taken for dead. Says the
+    number on the worker's own channel, so that its listener knows that it hears.
     """
     workers = models.workers
     others = workers.alias("others")
@@ -106,7 +106,9 @@ def beat(models: Models) -> Update:
         )
         .returning(
             peers.scalar_subquery().label("peers"),
-            func.pg_notify(bindparam("channel", type_=Text()), "beat"),
+            func.pg_notify(
+                bindparam("channel", type_=Text()), bindparam("beat_number", type_=Text())
+            ),
         )
     )
 

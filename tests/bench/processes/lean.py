@@ -8,7 +8,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 
 from tests.bench.app import count_run
 from tests.bench.processes.statements import LEAN_CLAIM, LEAN_FINISH, register

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 
 from tests.bench.app import note_start
 from tests.bench.processes.statements import LEAN_CLAIM, LEAN_FINISH, register

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.models import Job

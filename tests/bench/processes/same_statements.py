@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 
 from soniq_sa.statements.claim import claim_jobs
 from soniq_sa.statements.finish import finish_done

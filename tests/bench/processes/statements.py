@@ -25,7 +25,7 @@ class Compiled:
     """A statement of soniq-sa as text for asyncpg, and the order of its parameters."""
 
     def __init__(self, statement: Any) -> None:
-        self._compiled = statement.compile(dialect=dialect())
+        self._compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
         self.text = str(self._compiled)
 
     def arguments(self, **values: Any) -> list[Any]:

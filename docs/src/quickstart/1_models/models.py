@@ -1,7 +1,6 @@
+from soniq_sa.models import include_tables
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-from soniq_sa.models import include_tables
 
 
 class Base(DeclarativeBase):

@@ -1,7 +1,7 @@
+from soniq_sa import Soniq
+
 from database import Session
 from models import Base
-
-from soniq_sa import Soniq
 
 soniq = Soniq(Base.metadata, sessionmaker=Session)
 

@@ -1,8 +1,9 @@
+from fastapi import FastAPI, HTTPException
+from sqlalchemy import select
+
 import jobs
 from database import Session
-from fastapi import FastAPI, HTTPException
 from models import Invoice, Order, tables
-from sqlalchemy import select
 
 app = FastAPI()
 

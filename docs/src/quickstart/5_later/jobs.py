@@ -1,8 +1,8 @@
-from database import Session
-from models import Base, Invoice, Order
+from soniq_sa import JobContext, Soniq, inject
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from soniq_sa import JobContext, Soniq, inject
+from database import Session
+from models import Base, Invoice, Order
 
 soniq = Soniq(Base.metadata, sessionmaker=Session)
 

@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-20 13:27:46.636200
+Create Date: 2026-11-20 14:03:43.391674
 
 """
 from typing import Sequence, Union
@@ -36,8 +36,7 @@ def upgrade() -> None:
     sa.Column('finished_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('outcome', sa.Text(), nullable=False),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.PrimaryKeyConstraint('job_id', 'claim'),
-    postgresql_with={}
+    sa.PrimaryKeyConstraint('job_id', 'claim')
     )
     op.create_table('soniq_jobs',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -58,12 +57,12 @@ def upgrade() -> None:
     sa.Column('error', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("state IN ('scheduled', 'queued', 'processing', 'done', 'cancelled', 'dead')", name=op.f('ck_soniq_jobs_state_1')),
-    sa.PrimaryKeyConstraint('id'),
-    postgresql_with={'autovacuum_vacuum_scale_factor': 0.02, 'autovacuum_vacuum_insert_scale_factor': 0.05, 'autovacuum_analyze_scale_factor': 0.02}
+    sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_soniq_jobs_claim_1'), 'soniq_jobs', ['queue', 'priority', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
     op.create_index(op.f('ix_soniq_jobs_due_1'), 'soniq_jobs', ['run_at'], unique=False, postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
     op.create_index(op.f('ix_soniq_jobs_owner_1'), 'soniq_jobs', ['worker_id'], unique=False, postgresql_where=sa.text("state = 'processing'"), sqlite_where=sa.text("state = 'processing'"))
+    op.create_index(op.f('ix_soniq_jobs_suspect_1'), 'soniq_jobs', ['queue', 'priority', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued' AND crashes >= 2"), sqlite_where=sa.text("state = 'queued' AND crashes >= 2"))
     op.create_table('soniq_workers',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -71,8 +70,7 @@ def upgrade() -> None:
     sa.Column('started_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('beat_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id'),
-    postgresql_with={}
+    sa.PrimaryKeyConstraint('id')
     )
     op.create_table('orders',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -102,6 +100,7 @@ def downgrade() -> None:
     op.drop_table('invoices')
     op.drop_table('orders')
     op.drop_table('soniq_workers')
+    op.drop_index(op.f('ix_soniq_jobs_suspect_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'queued' AND crashes >= 2"), sqlite_where=sa.text("state = 'queued' AND crashes >= 2"))
     op.drop_index(op.f('ix_soniq_jobs_owner_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'processing'"), sqlite_where=sa.text("state = 'processing'"))
     op.drop_index(op.f('ix_soniq_jobs_due_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
     op.drop_index(op.f('ix_soniq_jobs_claim_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))

@@ -1,0 +1,18 @@
+"""A yard of worker processes, and a proxy between one of them and the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.proxy import Proxy, proxy_before
+from tests.process.conftest import shop_url, yard  # noqa: F401 - fixtures
+from tests.process.yard import Yard
+
+
+@pytest.fixture
+def proxy(yard: Yard) -> Iterator[Proxy]:  # noqa: F811
+    """Return a proxy in front of the yard's database."""
+    with proxy_before(yard.url) as made:
+        yield made

@@ -1,0 +1,99 @@
+"""A worker gives back what the table says is its own and it does not hold (P4)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from soniq_sa import Worker
+from soniq_sa.events import JobsReleased, WorkerStarted
+from tests.runtime.bench import Bench
+
+
+async def give_to_worker(bench: Bench, job_id: Any) -> None:
+    """Do what a claim does whose answer is lost."""
+    (started,) = bench.events_of(WorkerStarted)
+    await bench.rows(
+        "UPDATE soniq_jobs SET state = 'processing', claims = claims + 1, worker_id = :worker, "
+        "claimed_at = now() WHERE id = :id",
+        worker=started.worker_id,
+        id=job_id,
+    )
+
+
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_claim_that_the_worker_does_not_know_of_is_released_and_run(
+    bench: Bench, busy: bool
+) -> None:
+    runs: list[int] = []
+    leave = asyncio.Event()
+
+    @bench.task()
+    async def hold() -> None:
+        await leave.wait()
+
+    @bench.task()
+    async def lost() -> None:
+        runs.append(1)
+
+    lost_one = await bench.soniq.enqueue(lost.options(delay=3600))
+    async with bench.worker(lease=2, heartbeat=0.2, poll_interval=0.5):
+        if busy:
+            held = await bench.soniq.enqueue(hold)
+            await bench.until_state(held, "processing")
+        await give_to_worker(bench, lost_one.id)
+        row = await bench.until_state(lost_one, "done", 5)
+        leave.set()
+    assert runs == [1]
+    assert (row.claims, row.attempts, row.crashes) == (2, 1, 0)
+    assert [event.count for event in bench.events_of(JobsReleased)] == [1]
+
+
+async def test_what_the_worker_runs_is_not_released(bench: Bench) -> None:
+    leave = asyncio.Event()
+
+    @bench.task()
+    async def hold() -> None:
+        await leave.wait()
+
+    async with bench.worker(lease=1, heartbeat=0.05, poll_interval=0.05):
+        handles = [await bench.soniq.enqueue(hold) for _ in range(5)]
+        for handle in handles:
+            await bench.until_state(handle, "processing")
+        (worker,) = await bench.rows("SELECT beat_at FROM soniq_workers")
+
+        async def ten_beats_later() -> bool:
+            ((later,),) = await bench.rows(
+                "SELECT beat_at > CAST(:since AS timestamptz) + interval '0.5 s' FROM soniq_workers",
+                since=worker.beat_at,
+            )
+            return bool(later)
+
+        await bench.until(ten_beats_later, "ten more beats")
+        leave.set()
+        for handle in handles:
+            row = await bench.until_state(handle, "done")
+            assert row.claims == 1
+    assert bench.events_of(JobsReleased) == []
+
+
+async def test_a_worker_stopped_between_claim_and_start_gives_everything_back(
+    bench: Bench,
+) -> None:
+    started: list[int] = []
+
+    @bench.task()
+    async def hold(number: int) -> None:
+        started.append(number)
+        await asyncio.sleep(60)
+
+    async with bench.sessions.begin() as session:
+        handles = session.enqueue_many(hold, [{"number": number} for number in range(20)])
+    worker = Worker(bench.soniq, concurrency=5, drain_timeout=0)
+    running = asyncio.create_task(worker.run())
+    await bench.until(lambda: len(started) == 5, "five handlers")
+    worker.stop()
+    await asyncio.wait_for(running, 5)
+    for handle in handles:
+        row = await bench.row(handle)
+        assert (row.state, row.attempts, row.crashes, row.worker_id) == ("queued", 0, 0, None)
