@@ -97,7 +97,7 @@ class JobsReleased(Event):
 
 @dataclass(frozen=True, slots=True)
 class HandlerAbandoned(Event):
-    """A sync handler did not end in time; its thread goes on, and its writes are fenced off."""
+    """A handler did not end when the worker did; what it still writes is fenced off."""
 
     job_id: UUID
     task: str

@@ -21,11 +21,13 @@ class Settled:
 class Failed:
     """The attempt did not succeed.
 
+    summary: The error on one line.
     error: What to keep for people, already safe to store.
     reason: Why the job is dead if this was its last attempt.
     delay: Seconds until the next attempt; None if there must not be one.
     """
 
+    summary: str
     error: str
     outcome: AttemptOutcome
     reason: Reason

@@ -15,8 +15,10 @@ from tests.process.yard import Yard, until
 CALM = {"SONIQ_SA_LEASE": "60", "SONIQ_SA_HEARTBEAT": "20", "SONIQ_SA_POLL_INTERVAL": "60"}
 """What the worker that dies sends is what its job makes it send."""
 ALERT = {"SONIQ_SA_LEASE": "1.5", "SONIQ_SA_HEARTBEAT": "0.3", "SONIQ_SA_RESCUE_INTERVAL": "0.1"}
-MOST_MESSAGES = 60
-"""More messages than one job takes."""
+ROUND_TRIPS = {"Q", "S", "H", "X"}
+"""Messages that have the server carry out, for good, what was sent before: query, sync, flush, end."""
+MOST_MESSAGES = 50
+"""More than one job takes."""
 
 
 class Death:
@@ -30,7 +32,9 @@ class Death:
         proxy.judge_request = self._judge
 
     def _judge(self, link: Link, message: Message) -> Verdict:
-        self.said.append(f"{message.kind} {message.sql[:60]!r}")
+        if message.kind not in ROUND_TRIPS:
+            return Verdict.PASS
+        self.said.append(f"{message.kind} after {link.sqls[-1:]}")
         if len(self.said) < self._after or self.happened:
             return Verdict.PASS
         self.happened = True

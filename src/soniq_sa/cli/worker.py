@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import threading
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,6 +15,8 @@ from soniq_sa.cli.loading import load_app
 from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.worker import Worker
 from soniq_sa.settings import load_settings
+
+_EXIT_GRACE = 1.0
 
 
 class LogLevel(StrEnum):
@@ -79,7 +83,16 @@ def worker(
         poll_interval=poll_interval,
         job_timeout=job_timeout,
     )
-    asyncio.run(process.run(handle_signals=True))
+    with asyncio.Runner() as runner:
+        runner.run(process.run(handle_signals=True))
+        _exit_soon()
+
+
+def _exit_soon() -> None:
+    """End the process, also if a handler that was given up never ends: its job is released."""
+    timer = threading.Timer(_EXIT_GRACE, os._exit, [0])
+    timer.daemon = True
+    timer.start()
 
 
 def _log_to_stderr(level: LogLevel) -> None:

@@ -24,9 +24,13 @@ class TableMixin:
     """Stand above the mixins of soniq-sa; not meant for a model itself."""
 
     soniq_role: ClassVar[Role]
+    __tablename__: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        if not _extends_mapped(cls):
+        if _extends_mapped(cls):
+            if "__tablename__" not in cls.__dict__:
+                cls.__tablename__ = None  # the mixin's name would be taken for a second table
+        else:
             for name, column in cls.soniq_columns().items():
                 if name not in cls.__dict__:
                     setattr(cls, name, column)

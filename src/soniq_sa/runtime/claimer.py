@@ -13,9 +13,9 @@ compares what the table says is its own with what it holds, and releases the dif
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -143,7 +143,7 @@ class Claimer(Service):
         self._queues.append(self._queues.pop(0))
         worker_id = self._lease.worker_id
         self._unsure = True
-        rows = await self.link.execute(
+        rows = await self.link.fetch(
             statement,
             {
                 "queues": self._queues,
@@ -153,7 +153,7 @@ class Claimer(Service):
             },
         )
         self._unsure = False
-        jobs = [HeldJob(worker_id, *row) for row in cast("Sequence[tuple[Any, ...]]", rows)]
+        jobs = [HeldJob(worker_id, *row) for row in rows]
         jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
         for job in jobs:
             self._held.add(job)

@@ -46,13 +46,16 @@ def outcome_of(error: BaseException, job: HeldJob, retry_delay: float) -> Outcom
             return _final(str(error), AttemptOutcome.ENTITY_GONE, Reason.ENTITY_GONE)
         case _:
             text = storable("".join(traceback.format_exception(error)))
-            return Failed(text, AttemptOutcome.FAILED, Reason.RETRIES_EXHAUSTED, retry_delay)
+            summary = traceback.format_exception_only(error)[0].partition("\n")[0]
+            return Failed(
+                summary, text, AttemptOutcome.FAILED, Reason.RETRIES_EXHAUSTED, retry_delay
+            )
 
 
 def timed_out(limit: float, retry_delay: float) -> Failed:
     """Return the outcome of an attempt that took longer than ``limit`` seconds."""
     text = f"The attempt took longer than its timeout of {limit:g} s."
-    return Failed(text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, retry_delay)
+    return Failed(text, text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, retry_delay)
 
 
 def _lost_connection(error: BaseException, job: HeldJob) -> bool:
@@ -62,7 +65,7 @@ def _lost_connection(error: BaseException, job: HeldJob) -> bool:
 
 
 def _final(text: str, outcome: AttemptOutcome, reason: Reason) -> Failed:
-    return Failed(storable(text), outcome, reason, None)
+    return Failed(text, storable(text), outcome, reason, None)
 
 
 def storable(text: str) -> str:

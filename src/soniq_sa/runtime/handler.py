@@ -71,6 +71,8 @@ class Handler(ABC):
     def call(self, arguments: dict[str, Any]) -> Any:
         """Call the function itself."""
         names = self.codec.parameters.positional_only
+        if not names:
+            return self.task.handler(**arguments)
         positional = [arguments.pop(name) for name in names if name in arguments]
         return self.task.handler(*positional, **arguments)
 

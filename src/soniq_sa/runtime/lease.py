@@ -34,6 +34,8 @@ from soniq_sa.events import DatabaseBack, DatabaseLost, Event, Events
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.link import Backoff, DatabaseAway, Link, StatementRefused
 from soniq_sa.runtime.service import wait
+from soniq_sa.statements.channel import PEER_HINT, channel_of
+from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import beat, register_worker, remove_worker, try_lock
 
 _LEAVE_DEADLINE = 3.0
@@ -106,6 +108,10 @@ class Lease:
             self._on_lost()
         self._ready.set()
 
+    def note_peer(self) -> None:
+        """Take over that another worker has just started, before the next beat counts it."""
+        self.peers = max(1, self.peers)
+
     def note_event(self, event: Event) -> None:
         """Hand an event of the thread on."""
         self._events.emit(event)
@@ -137,6 +143,7 @@ class Heart:
         self._deadline = (lease.seconds - lease.every) / 2
         self._beat = beat(models)
         self._register = register_worker(models)
+        self._greeting = notify(channel_of(models.jobs), PEER_HINT)
         self._remove = remove_worker(models)
         self._lock = try_lock()
         self._lock_key: int | None = None
@@ -219,6 +226,7 @@ class Heart:
         name = f"{socket.gethostname()}:{os.getpid()}"
         who = {"owner": self._worker_id, "worker_name": name, "lock": self._lock_key}
         await link.execute(self._register, who | self._period)
+        await link.execute(self._greeting)
         self._registered = True
         return Beat(
             self._worker_id,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,6 +21,17 @@ _GOODBYE = 2.0
 
 DEADLINE = 10.0
 """Seconds that connecting or a statement of the worker's own may take."""
+
+_PLANS = text(
+    "SELECT set_config(name, value, false)"
+    " FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), ('enable_sort', 'off'))"
+    " AS setting(name, value) WHERE pg_backend_pid() = :pid"
+)
+"""Plan each statement once, and never sort a backlog that an index holds in order.
+
+Behind a pooler, which would lend the settings to others, the backend is another one than the client
+was told, and nothing is set.
+"""
 
 
 class DatabaseAway(Exception):  # noqa: N818 - a state, not an error of the program
@@ -40,6 +51,7 @@ class Link:
         self._deadline = deadline
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
+        self._compiled: dict[Executable, Compiled] = {}
 
     @property
     def connected(self) -> bool:
@@ -58,10 +70,30 @@ class Link:
             result = await connection.execute(statement, parameters)
             return result.all() if result.returns_rows else ()
 
+    async def fetch(
+        self, statement: Executable, parameters: Mapping[str, Any]
+    ) -> Sequence[Sequence[Any]]:
+        """Run a statement of the hot path: compiled once, and handed to the driver as it is.
+
+        Returns the driver's records. Raises as `execute` does.
+        """
+        if statement not in self._compiled:
+            self._compiled[statement] = Compiled(statement, self._engine)
+        compiled = self._compiled[statement]
+        async with self._turn, self._guard():
+            raw = await (await self.connection()).get_raw_connection()
+            driver: Any = raw.driver_connection
+            records: Sequence[Sequence[Any]] = await driver.fetch(
+                compiled.text, *compiled.arguments(parameters)
+            )
+            return records
+
     async def connection(self) -> AsyncConnection:
         """Return the held connection, made now if there is none."""
         if self._connection is None:
             self._connection = await self._engine.connect()
+            raw: Any = (await self._connection.get_raw_connection()).driver_connection
+            await self._connection.execute(_PLANS, {"pid": raw.get_server_pid()})
         return self._connection
 
     async def driver(self) -> Any:
@@ -103,6 +135,21 @@ class Link:
                 raw.driver_connection.terminate()
             await connection.invalidate()
             await connection.close()
+
+
+class Compiled:
+    """A statement as the driver takes it."""
+
+    def __init__(self, statement: Executable, engine: AsyncEngine) -> None:
+        compiled: Any = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
+        self.text = str(compiled)
+        self._constants: dict[str, Any] = compiled.params
+        self._names: list[str] = compiled.positiontup
+
+    def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters in the order of their numbers."""
+        values = {**self._constants, **parameters}
+        return [values[name] for name in self._names]
 
 
 class Backoff:

@@ -21,7 +21,7 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, P
         case events.WorkerStarted():
             queues = ", ".join(event.queues) or "all"
             liveness = "lease and lock" if event.direct else "lease"
-            return logging.INFO, (
+            return logging.INFO if event.tasks else logging.WARNING, (
                 f"worker {event.worker_id} started: {event.database}, queues: {queues}, "
                 f"{len(event.tasks)} tasks, concurrency {event.concurrency}, liveness: {liveness}"
             )
@@ -55,7 +55,7 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, P
             return logging.WARNING, f"released {event.count} jobs whose claim got no answer"
         case events.HandlerAbandoned():
             return logging.WARNING, (
-                f"the handler of {event.task} {event.job_id} does not end; its thread is left alone"
+                f"the handler of {event.task} {event.job_id} does not end, and is left alone"
             )
         case events.DatabaseLost():
             return logging.WARNING, (
@@ -71,12 +71,11 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, P
 
 def _describe_failure(event: events.JobFailed) -> str:
     failure = event.failure
-    last = failure.error.strip().splitlines()[-1] if failure.error.strip() else ""
     if failure.delay is None or event.attempt >= event.max_attempts:
         ending = f"dead ({failure.reason})"
     else:
         ending = f"again in {failure.delay:g} s"
     return (
         f"job {event.task} {event.job_id} {failure.outcome} in attempt {event.attempt} of "
-        f"{event.max_attempts}, {ending}: {last[:500]!r}"
+        f"{event.max_attempts}, {ending}: {failure.summary[:500]!r}"
     )

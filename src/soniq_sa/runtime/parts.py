@@ -29,7 +29,7 @@ from soniq_sa.runtime.runner import Runner
 from soniq_sa.runtime.service import Service, wait
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.runtime.upkeep import DueWatch, Rescuer
-from soniq_sa.statements.channel import channel_of
+from soniq_sa.statements.channel import PEER_HINT, channel_of
 from soniq_sa.task import Task
 
 if TYPE_CHECKING:
@@ -189,6 +189,9 @@ class Parts:
     def _on_wakeup(self, queues: frozenset[str]) -> None:
         self.claimer.note_wakeup(queues)
         self.due_watch.note_wakeup(queues)
+        if PEER_HINT in queues:
+            self.lease.note_peer()
+            self.rescuer.wake()
 
     def _on_lease_lost(self) -> None:
         self._soniq.events.emit(LeaseLost(self.runner.running))

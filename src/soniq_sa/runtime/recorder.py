@@ -25,6 +25,7 @@ from soniq_sa.statements.channel import channel_of, wake_payload
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.finish import finish_done, finish_failed, release_jobs
 
+_SUCCESSES = (Done, Settled)
 _BATCH = 500
 """More rows in one statement would not be cheaper."""
 
@@ -107,7 +108,7 @@ class Recorder(Service):
 
     async def _write_done(self, worker_id: UUID, claim: int, jobs: list[HeldJob]) -> None:
         ids = [job.id for job in jobs]
-        rows = await self.link.execute(
+        rows = await self.link.fetch(
             self._done, {"ids": ids, "claim_number": claim, "owner": worker_id}
         )
         if len(rows) < len(jobs):
@@ -172,6 +173,6 @@ class Recorder(Service):
 
     def _emit_done(self, batch: list[HeldJob]) -> None:
         if self.events:
-            done = [job.id for job in batch if isinstance(job.outcome, Done | Settled)]
+            done = [job.id for job in batch if isinstance(job.outcome, _SUCCESSES)]
             if done:
                 self.events.emit(JobsDone(done))

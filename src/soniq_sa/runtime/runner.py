@@ -102,9 +102,10 @@ class Runner:
         if job in self._running:
             self._running.discard(job)
             self._end(job, outcome)
+        if self._waiting:
+            self._fill()
         if not self._running:
             self.idle.set()
-        self._fill()
 
     async def _outcome(self, job: HeldJob) -> Outcome:
         handler = self.handlers[job.task]

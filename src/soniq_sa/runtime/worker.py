@@ -81,7 +81,8 @@ class Worker:
             listen_url=listen_url,
         )
         self._run_once = run_once
-        self._served = self._check_served()
+        for name in self.settings.queues or ():
+            soniq.tasks.check_queue(name)
         self._stop_requests = 0
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
@@ -174,13 +175,10 @@ class Worker:
         released = await parts.stop(timeout, self._hurrying)
         self.soniq.events.emit(WorkerStopped(released))
 
-    def _check_served(self) -> Served:
+    @property
+    def _served(self) -> Served:
         tasks = self.soniq.tasks
-        queues = self.settings.queues
-        if queues is not None:
-            for name in queues:
-                tasks.check_queue(name)
-        return Served(queues, tuple(sorted(tasks.queues)), tuple(tasks.names))
+        return Served(self.settings.queues, tuple(sorted(tasks.queues)), tuple(tasks.names))
 
     @property
     def _listen_url(self) -> str | None:

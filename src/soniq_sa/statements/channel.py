@@ -13,7 +13,10 @@ DUE_HINT = "@"
 SUSPECT_HINT = "!"
 """Stands in a wake-up for jobs that may have taken a worker down: look for those as well."""
 
-HINTS = frozenset({DUE_HINT, SUSPECT_HINT})
+PEER_HINT = "+"
+"""Stands in a wake-up for a worker that has just started: watch over it."""
+
+HINTS = frozenset({DUE_HINT, SUSPECT_HINT, PEER_HINT})
 
 _MAX_PAYLOAD = 7900
 _MAX_NAME = 63

@@ -99,12 +99,8 @@ def queues_with_jobs(models: Models) -> Executable:
     """Return the names of the queues that hold due jobs: one index probe a queue."""
     jobs = models.jobs
     ready = state_is(jobs, JobState.QUEUED)
-    first = select(func.min(jobs.c.queue).label("queue")).where(ready).cte("found", recursive=True)
-    following = (
-        select(func.min(jobs.c.queue))
-        .where(ready, jobs.c.queue > first.c.queue)
-        .correlate(first)
-        .scalar_subquery()
-    )
+    lowest = select(jobs.c.queue).where(ready).order_by(jobs.c.queue).limit(1)
+    first = select(lowest.scalar_subquery().label("queue")).cte("found", recursive=True)
+    following = lowest.where(jobs.c.queue > first.c.queue).correlate(first).scalar_subquery()
     found = first.union_all(select(following).where(first.c.queue.is_not(None)))
     return select(found.c.queue).where(found.c.queue.is_not(None))

@@ -98,7 +98,6 @@ def _write_failures(jobs: Table, ended: TableValuedAlias) -> Update:
     return (
         update(jobs)
         .where(
-            _among(jobs),
             jobs.c.id == ended.c.ids,
             jobs.c.claims == ended.c.claim_numbers,
             _fence(jobs),
@@ -132,7 +131,6 @@ def release_jobs(models: Models) -> Update:
     return (
         update(jobs)
         .where(
-            _among(jobs),
             jobs.c.id == left.c.ids,
             jobs.c.claims == left.c.claim_numbers,
             _fence(jobs),

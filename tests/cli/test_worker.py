@@ -1,0 +1,149 @@
+"""Options, exit codes and messages of ``soniq-sa worker``."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from soniq_sa.engines import make_sync_engine
+from tests.cli.commands import soniq_sa
+from tests.process.shop import Base
+
+OK, USAGE, SCHEMA = 0, 2, 4
+APP = ["--app", "shop.jobs:soniq"]
+
+
+def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
+    done = soniq_sa(tmp_path, "--version")
+    assert (done.returncode, done.stdout) == (OK, f"soniq-sa {version('soniq-sa')}\n")
+
+
+def test_the_help_names_the_commands_and_the_options(tmp_path: Path) -> None:
+    done = soniq_sa(tmp_path, "--help")
+    assert done.returncode == OK
+    assert re.search(r"^\s*worker\b", done.stdout, re.MULTILINE)
+    done = soniq_sa(tmp_path, "worker", "--help")
+    assert done.returncode == OK
+    for option in ("--app", "--queues", "--concurrency", "--run-once", "--log-level"):
+        assert option in done.stdout
+    for variable in ("SONIQ_SA_APP", "SONIQ_SA_QUEUES", "SONIQ_SA_CONCURRENCY"):
+        assert variable in done.stdout
+
+
+def test_missing_tables_exit_with_4_and_name_the_command(folder: Path, database_url: str) -> None:
+    done = soniq_sa(folder, "worker", *APP, "--run-once", SONIQ_SA_DATABASE_URL=database_url)
+    assert done.returncode == SCHEMA
+    for part in ("soniq_jobs", "soniq_workers", "alembic upgrade head", "create_all"):
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_outdated_table_exits_with_4_and_names_the_column(
+    folder: Path, database_url: str
+) -> None:
+    create_tables(database_url, "ALTER TABLE soniq_jobs DROP COLUMN claims")
+    done = soniq_sa(folder, "worker", *APP, "--run-once", SONIQ_SA_DATABASE_URL=database_url)
+    assert done.returncode == SCHEMA
+    assert "soniq_jobs.claims" in done.stderr
+
+
+def create_tables(url: str, *statements: str) -> None:
+    """Create the tables, and execute statements."""
+    engine = make_sync_engine(url)
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_run_once_without_jobs_exits_with_0_and_logs_to_stderr(
+    folder: Path, database_url: str
+) -> None:
+    create_tables(database_url)
+    url = database_url.replace("postgres@", "postgres:secret@")
+    done = soniq_sa(folder, "worker", *APP, "--run-once", SONIQ_SA_DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (OK, "")
+    assert " started: " in done.stderr
+    assert "queues: all" in done.stderr
+    assert "1 task" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_the_log_level_holds(folder: Path, database_url: str) -> None:
+    create_tables(database_url)
+    done = soniq_sa(
+        folder,
+        *("worker", *APP, "--run-once", "--log-level", "WARNING"),
+        SONIQ_SA_DATABASE_URL=database_url,
+    )
+    assert (done.returncode, done.stderr) == (OK, "")
+
+
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_a_near_miss_of_a_queue_gets_a_suggestion(folder: Path, way: str) -> None:
+    arguments = ["--queues", "default,biling"] if way == "argument" else []
+    environment = {} if arguments else {"SONIQ_SA_QUEUES": "default,biling"}
+    done = soniq_sa(folder, "worker", *APP, *arguments, **environment)
+    assert done.returncode == USAGE
+    assert "'biling'" in done.stderr
+    assert "Did you mean 'billing'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--concurrency", "many"], "concurrency"),
+        (["--concurrency", "0"], "concurrency"),
+        (["--concurrency", "-5"], "concurrency"),
+        (["--drain-timeout", "-1"], "drain-timeout"),
+        (["--drain-timeout", "soon"], "drain-timeout"),
+        (["--log-level", "loud"], "log-level"),
+        (["--queue", "billing"], "--queues"),
+        (["--no-such-option"], "--no-such-option"),
+        (["superfluous"], "superfluous"),
+    ],
+)
+def test_a_bad_option_is_named(folder: Path, arguments: list[str], part: str) -> None:
+    done = soniq_sa(folder, "worker", *APP, *arguments)
+    assert done.returncode == USAGE, done.stderr
+    assert part in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SONIQ_SA_CONCURRENCY", "many"),
+        ("SONIQ_SA_LEASE", "0.5"),
+        ("SONIQ_SA_LEASE", "nan"),
+        ("SONIQ_SA_HEARTBEAT", "99"),
+        ("SONIQ_SA_POLL_INTERVAL", "0"),
+        ("SONIQ_SA_RESCUE_INTERVAL", "-1"),
+        ("SONIQ_SA_JOB_TIMEOUT", "-1"),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_bounds(folder: Path, name: str, value: str) -> None:
+    done = soniq_sa(folder, "worker", *APP, **{name: value})
+    assert done.returncode == USAGE, done.stderr
+    assert name.removeprefix("SONIQ_SA_").lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["mysql://root@localhost/shop", "not a url", "postgresql//x"])
+def test_a_wrong_database_url_is_refused_without_its_password(folder: Path, url: str) -> None:
+    done = soniq_sa(folder, "worker", *APP, SONIQ_SA_DATABASE_URL=url)
+    assert done.returncode == USAGE
+    assert "postgresql://user:password@host:5432/database" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_setting_in_pyproject_is_named(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("[tool.soniq-sa]\nconcurency = 5\n")
+    done = soniq_sa(folder, "worker", *APP)
+    assert done.returncode == USAGE
+    assert "concurency" in done.stderr
+    assert "Did you mean 'concurrency'?" in done.stderr
