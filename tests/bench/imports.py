@@ -63,10 +63,10 @@ def _import(statement: str) -> Figures:
 
 _MEASURES = (Measure("wall", "wall", "ms", 1), Measure("CPU", "cpu", "ms", 1))
 _RATIOS = (
-    Ratio("wall", _ADDED, most=80),
-    Ratio("wall", _ADDED_ALL, most=80),
-    Ratio("wall", _EVERY, _USED),
-    Ratio("wall", _EVERY, _BASE),
+    Ratio("CPU", _ADDED, most=80),
+    Ratio("CPU", _ADDED_ALL, most=80),
+    Ratio("CPU", _EVERY, _USED),
+    Ratio("CPU", _EVERY, _BASE),
 )
 _NOTES = (
     f"{_USED}: with its ORM, asyncio and PostgreSQL parts.",

@@ -163,6 +163,13 @@ async def charge(
     note("end", ctx)
 
 
+@soniq.job(name="charge_without_retries", retries=0)
+async def charge_without_retries(
+    gate: str | None = None, session: AsyncSession = inject(), ctx: JobContext = inject()
+) -> None:
+    await charge(gate, session=session, ctx=ctx)
+
+
 @soniq.job(name="charge_in_time", retry_delay=0.5, timeout=2)
 async def charge_in_time(session: AsyncSession = inject(), ctx: JobContext = inject()) -> None:
     note("start", ctx)

@@ -25,7 +25,6 @@ FAILED, USAGE, SCHEMA, UNREACHABLE, INTERRUPTED = 1, 2, 4, 5, 130
 
 commands = typer.Typer(
     name="soniq-sa",
-    help="Background jobs in SQLAlchemy's unit of work.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -35,14 +34,22 @@ commands.command()(worker)
 commands.command()(demo)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"soniq-sa {distribution_version('soniq-sa')}")
+        raise typer.Exit
+
+
 @commands.callback()
 def _options(
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
-    if version:
-        print(f"soniq-sa {distribution_version('soniq-sa')}")  # noqa: T201 - what was asked for
-        raise typer.Exit
+    """Background jobs in SQLAlchemy's unit of work."""
 
 
 def main() -> None:
