@@ -147,5 +147,5 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure against bare asyncpg and PgQueuer; arguments go to `python -m tests.bench`."""
-    session.install(".[embedded,psycopg]", "pgqueuer==1.6.*")
+    session.install(".[embedded,psycopg]", "pgqueuer==1.6.*", "psutil>=6")
     session.run("python", "-m", "tests.bench", *session.posargs)

@@ -18,6 +18,7 @@ from typing import (
     Any,
     NotRequired,
     Required,
+    TypeGuard,
 )
 
 from pydantic import (
@@ -274,7 +275,7 @@ def _short(value: object) -> str:
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
 
 
-def _has_text_keys(value: Any) -> bool:
+def _has_text_keys(value: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
