@@ -39,6 +39,8 @@ from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_
 from soniq_sa.json_text import as_jsonb, dump, storable_text
 from soniq_sa.signature import EntityParameter, Injection, Shape, read_parameters
 
+_REMEDIES = {"timezone_aware": ", which has none: write datetime.now(UTC)"}
+
 _CONFIG = ConfigDict(
     extra="forbid",
     arbitrary_types_allowed=False,
@@ -265,6 +267,7 @@ class Codec:
     def _describe(self, error: ValidationError, subject: str) -> str:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc'][1:]))!r}: {one['msg']}, got {_short(one.get('input'))}"
+            f"{_REMEDIES.get(one['type'], '')}"
             for one in error.errors(include_url=False)
         )
         return f"{subject} do not fit {self.label}(): {problems}."

@@ -134,7 +134,7 @@ class SchemaMissingError(DatabaseError):
 
 
 class DatabaseUnreachableError(DatabaseError):
-    """Say which server did not answer."""
+    """Say which servers were tried, and why none answered."""
 
     code = "D02"
 

@@ -139,9 +139,11 @@ class Events:
     def subscribe(self, subscriber: Subscriber) -> Subscriber:
         """Have ``subscriber`` called with every event, in the worker's event loop.
 
-        It must not block. If it raises, that is logged, and the worker goes on.
+        It must not block. If it raises, that is logged, and the worker goes on. One that is
+        subscribed already is not called twice.
         """
-        self._subscribers.append(subscriber)
+        if subscriber not in self._subscribers:
+            self._subscribers.append(subscriber)
         return subscriber
 
     def emit(self, event: Event) -> None:

@@ -14,6 +14,7 @@ from soniq_sa.errors import InvalidArgumentsError
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def storable_text(values: dict[str, Any], label: str) -> str:
@@ -53,7 +54,7 @@ def _check_depth(values: dict[str, Any], text: str, label: str) -> None:
 
 def dump(values: Any) -> str:
     """Return ``values`` as compact JSON; NaN and infinity are refused with a `ValueError`."""
-    return json.dumps(values, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(values)
 
 
 def as_jsonb(value: Any) -> Any:

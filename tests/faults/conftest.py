@@ -16,3 +16,4 @@ def proxy(yard: Yard) -> Iterator[Proxy]:  # noqa: F811
     """Return a proxy in front of the yard's database."""
     with proxy_before(yard.url) as made:
         yield made
+        yard.kill_workers()  # they would connect anew while it stops

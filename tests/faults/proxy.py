@@ -55,6 +55,7 @@ class Link:
         self.left_by_client = False
         self.sqls: list[str] = []
         self._held = b""
+        self._was_closed = asyncio.Event()
         self._statements = Statements()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -72,8 +73,8 @@ class Link:
             asyncio.create_task(self._answers(server_reader, writer)),
         ]
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        while self.frozen and not self.closed:
-            await asyncio.sleep(0.02)
+        if self.frozen:
+            await self._was_closed.wait()
         self.close()
         for pump in pumps:
             pump.cancel()
@@ -86,6 +87,7 @@ class Link:
     def close(self) -> None:
         """Close both sides at once."""
         self.closed = True
+        self._was_closed.set()
         for writer in self._writers:
             writer.transport.abort()
 
@@ -213,17 +215,16 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._stopping.wait()
         server.close()
         self.refusing = True
-        self._close_links()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
-        await asyncio.sleep(0.01)  # the transports close in the next turn of the loop
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            self._close_links()
+            await asyncio.wait(others, timeout=0.1)
+        await asyncio.sleep(0.01)  # transports close in the turns of the loop that follow
 
     async def _accept(self, reader: Any, writer: Any) -> None:
         if self.refusing:
@@ -231,13 +232,9 @@ class Proxy:
             return
         link = Link(self)
         self.links.append(link)
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         with suppress(OSError):
             await link.run(reader, writer)
         link.close()
-        self._tasks.discard(task)
 
     def _close_links(self) -> None:
         for link in self.links:

@@ -158,11 +158,11 @@ def test_a_half_open_listening_connection_is_noticed(yard: Yard, proxy: Proxy) -
 
 
 def test_a_half_open_lease_connection_does_not_cost_the_lease(yard: Yard, proxy: Proxy) -> None:
-    first = yard.worker(url=proxy.url, SONIQ_SA_LEASE="4", SONIQ_SA_HEARTBEAT="0.5")
+    first = yard.worker(url=proxy.url, SONIQ_SA_LEASE="9", SONIQ_SA_HEARTBEAT="1")
     gate = yard.gate()
     handle = yard.enqueue(shop.wait, str(gate))
     yard.until_starts(handle)
-    yard.worker(SONIQ_SA_LEASE="4", SONIQ_SA_HEARTBEAT="0.5")
+    yard.worker(SONIQ_SA_LEASE="9", SONIQ_SA_HEARTBEAT="1")
     ((before,),) = yard.rows("SELECT now()")
     assert proxy.freeze(lambda link: link.has_executed("pg_try_advisory_lock")) == 1
     until(

@@ -96,9 +96,7 @@ def test_the_generated_migration_makes_everything_and_takes_it_back(
 
 def render(context: Any, operations: Any) -> str:
     """Return the body of a function in a migration."""
-    return str(
-        alembic.autogenerate.render_python_code(operations, migration_context=context)
-    )
+    return str(alembic.autogenerate.render_python_code(operations, migration_context=context))
 
 
 def run(context: Any, body: str) -> None:

@@ -141,9 +141,10 @@ def test_the_database_refuses_an_unknown_state(engine: Engine) -> None:
     base = new_base()
     job = include_tables(base.metadata).Job
     base.metadata.create_all(engine)
-    with SoniqSession(engine) as session, pytest.raises(IntegrityError, match="state_1"):
+    with SoniqSession(engine) as session:
         session.add(job(task="task", state="lost"))
-        session.flush()
+        with pytest.raises(IntegrityError, match="state_1"):
+            session.flush()
 
 
 def test_columns_and_relations_of_the_user(engine: Engine) -> None:
@@ -263,7 +264,7 @@ def test_the_foreign_key_takes_the_column_itself(schema: str | None, engine: Eng
 
 @pytest.mark.parametrize("mixin", [JobMixin, AttemptMixin, WorkerMixin])
 @pytest.mark.parametrize("dataclass", [False, True], ids=["plain", "dataclass"])
-def test_the_wrong_order_says_what_to_write(mixin: Any, dataclass: bool) -> None:
+def test_the_wrong_order_says_what_to_write(mixin: Any, *, dataclass: bool) -> None:
     bases = (MappedAsDataclass, DeclarativeBase) if dataclass else (DeclarativeBase,)
     base = type("Base", bases, {})
     name = mixin.__name__

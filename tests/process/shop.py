@@ -55,6 +55,17 @@ def note(what: str, ctx: JobContext) -> None:
     os.close(diary)
 
 
+def runs_so_far() -> int:
+    """Return how many starts the diary holds."""
+    return Path(os.environ[DIARY]).read_text().count('"start"')
+
+
+async def opened(gate: str) -> None:
+    """Wait until a gate is open."""
+    while not os.path.exists(gate):  # noqa: ASYNC110, ASYNC240, PTH110 - opened by another process
+        await asyncio.sleep(0.01)
+
+
 @soniq.job(name="quick", retry_delay=0.5)
 async def quick(ctx: JobContext = inject()) -> None:
     note("start", ctx)
@@ -103,8 +114,7 @@ async def fail_once(ctx: JobContext = inject()) -> None:
 @soniq.job(name="wait", retry_delay=0.5)
 async def wait(gate: str, ctx: JobContext = inject()) -> None:
     note("start", ctx)
-    while not Path(gate).exists():
-        await asyncio.sleep(0.01)
+    await opened(gate)
     note("end", ctx)
 
 
@@ -119,10 +129,9 @@ def wait_sync(gate: str, ctx: JobContext = inject()) -> None:
 @soniq.job(name="wait_by_turn", retries=0)
 async def wait_by_turn(gates: list[str], ctx: JobContext = inject()) -> None:
     """Wait for the gate of this run: the first run succeeds, the second fails."""
-    turn = int(Path(os.environ[DIARY]).read_text().count('"start"'))
+    turn = runs_so_far()
     note("start", ctx)
-    while not Path(gates[turn]).exists():
-        await asyncio.sleep(0.01)
+    await opened(gates[turn])
     note("end", ctx)
     if turn == 1:
         raise ValueError("the second run fails")
@@ -157,8 +166,8 @@ async def charge(
     note("start", ctx)
     session.add(Effect(job_id=ctx.job_id, process=os.getpid()))
     await session.flush()
-    while gate is not None and not Path(gate).exists():
-        await asyncio.sleep(0.01)
+    if gate is not None:
+        await opened(gate)
     await session.execute(text("SELECT 'the last statement of the handler'"))
     note("end", ctx)
 

@@ -10,7 +10,7 @@ from tests.process import shop
 from tests.process.yard import WorkerProcess, Yard
 
 DRAIN = 1.0
-AT_MOST = DRAIN + 2.0
+AT_MOST = DRAIN + 2.5
 
 
 def stop(worker: WorkerProcess, number: signal.Signals = signal.SIGTERM) -> float:

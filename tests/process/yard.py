@@ -134,10 +134,14 @@ class Yard:
         self.workers.append(started)
         return started
 
-    def close(self) -> None:
-        """End every process, and show what they have logged."""
+    def kill_workers(self) -> None:
+        """End every process."""
         for worker in self.workers:
             worker.kill()
+
+    def close(self) -> None:
+        """End every process, and show what they have logged."""
+        self.kill_workers()
         for worker in self.workers:
             print(f"--- {worker.log_file.name}, process {worker.pid}\n{worker.log}")  # noqa: T201
         last = self.diary.read_text().splitlines()[-40:]

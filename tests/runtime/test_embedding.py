@@ -209,7 +209,7 @@ async def test_a_subscriber_that_raises_does_not_stop_the_worker(
             handle = await bench.soniq.enqueue(quick)
             await bench.until_state(handle, "done")
             await bench.until(
-                lambda: any(handle.id in one.job_ids for one in bench.events_of(JobsDone)),
+                lambda job=handle.id: any(job in one.job_ids for one in bench.events_of(JobsDone)),
                 "the event",
             )
     assert len([event for event in calls if isinstance(event, JobsDone)]) == 3

@@ -191,7 +191,7 @@ async def test_an_optional_entity_that_is_gone_arrives_as_none(bench: Bench) -> 
 
 @pytest.mark.parametrize("locked", [True, False])
 async def test_locked_keeps_parallel_changes_of_one_row_from_being_lost(
-    bench: Bench, locked: bool
+    bench: Bench, *, locked: bool
 ) -> None:
     together = asyncio.Barrier(5)
 
@@ -247,6 +247,7 @@ async def test_a_lock_on_an_entity_does_not_hold_up_foreign_keys_to_it(bench: Be
 
     @bench.task()
     async def hold(person: Annotated[Person, Locked]) -> None:
+        assert person.kind == "person"
         inside.set()
         await leave.wait()
 

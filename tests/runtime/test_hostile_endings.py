@@ -11,7 +11,7 @@ from tests.runtime.bench import Bench
 PROMPT = 2.0
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     """An error that cannot be shown."""
 
     def __str__(self) -> str:
@@ -24,11 +24,11 @@ class Unforeseen(BaseException):
     """An error that `except Exception` does not catch."""
 
 
-class Liar(Exception):
+class LyingError(Exception):
     """An error whose text is not text."""
 
     def __str__(self) -> Any:
-        return 42
+        return 42  # noqa: PLE0307 - on purpose
 
 
 def endings() -> dict[str, Callable[[], BaseException]]:
@@ -38,8 +38,8 @@ def endings() -> dict[str, Callable[[], BaseException]]:
         "lone surrogate": lambda: ValueError("before\ud800after"),
         "five megabytes": lambda: ValueError("x" * 5_000_000),
         "five million lines": lambda: ValueError("\n" * 5_000_000),
-        "unprintable": Unprintable,
-        "no text": Liar,
+        "unprintable": UnprintableError,
+        "no text": LyingError,
         "BaseException": lambda: Unforeseen("unforeseen"),
         "CancelledError": asyncio.CancelledError,
         "SystemExit": lambda: SystemExit(3),
@@ -104,7 +104,8 @@ async def test_hostile_endings_of_one_batch_do_not_disturb_each_other(bench: Ben
 
     @bench.task(retries=0)
     async def hostile(name: str) -> None:
-        raise makers[name]()
+        error = makers[name]()
+        raise error
 
     @bench.task()
     async def fine() -> None:

@@ -23,7 +23,7 @@ async def give_to_worker(bench: Bench, job_id: Any) -> None:
 
 @pytest.mark.parametrize("busy", [True, False])
 async def test_a_claim_that_the_worker_does_not_know_of_is_released_and_run(
-    bench: Bench, busy: bool
+    bench: Bench, *, busy: bool
 ) -> None:
     runs: list[int] = []
     leave = asyncio.Event()

@@ -40,7 +40,7 @@ async def test_the_finish_is_the_last_statement_before_the_commit(bench: Bench) 
     @event.listens_for(bench.engine.sync_engine, "before_cursor_execute")
     def _note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "effects" in statement or "soniq_jobs" in statement:
-            statements.append(statement.split()[0])
+            statements.append(statement.split(maxsplit=1)[0])
 
     @event.listens_for(bench.engine.sync_engine, "commit")
     def _commit(_connection: Any) -> None:
@@ -126,10 +126,11 @@ async def test_savepoints_inside_the_handler_work(bench: Bench) -> None:
     async def note(session: AsyncSession = inject()) -> None:
         async with session.begin_nested():
             session.add(Effect(note="kept"))
+        savepoint = await session.begin_nested()
+        session.add_all([Effect(note="dropped"), Receipt(number=1), Receipt(number=1)])
         with pytest.raises(IntegrityError):
-            async with session.begin_nested():
-                session.add_all([Effect(note="dropped"), Receipt(number=1), Receipt(number=1)])
-                await session.flush()
+            await session.flush()
+        await savepoint.rollback()
         session.add(Effect(note="last"))
 
     handle = await bench.soniq.enqueue(note)
@@ -191,7 +192,7 @@ async def test_jobs_enqueued_by_a_handler_belong_to_its_transaction(bench: Bench
         pass
 
     @bench.task(retries=0)
-    async def parent(fail: bool, session: AsyncSession = inject()) -> None:
+    async def parent(*, fail: bool, session: AsyncSession = inject()) -> None:
         order = Order(total=1)
         session.add(order)
         session.enqueue(child, 1)

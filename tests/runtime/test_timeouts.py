@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -157,10 +158,8 @@ async def test_a_handler_that_swallows_its_cancellation_and_returns_has_timed_ou
 ) -> None:
     @bench.task(timeout=0.2, retries=0)
     async def stubborn() -> None:
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            pass
 
     handle = await bench.soniq.enqueue(stubborn)
     async with bench.worker():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from sqlalchemy import ForeignKey, Integer, Text, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -88,7 +87,7 @@ class Node(Base):
     __tablename__ = "nodes"
     id: Mapped[int] = mapped_column(primary_key=True)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("nodes.id"))
-    parent: Mapped[Node | None] = relationship(remote_side=[id])
+    parent: Mapped[Node | None] = relationship(remote_side="Node.id")
 
 
 class Hashed(Base):
@@ -102,7 +101,7 @@ class Hashed(Base):
             raise TypeError("no key yet")
         return hash(self.id)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         if self.id is None:
             raise TypeError("no key yet")
         return isinstance(other, Hashed) and self.id == other.id

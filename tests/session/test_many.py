@@ -45,7 +45,7 @@ async def test_many_jobs_have_every_column_that_one_job_has(variant: Variant) ->
         session.enqueue(task, "a")
         session.enqueue_many(task, rows("a", "a"))
         await session.commit()
-    one, other, last = ({**row._mapping, "id": None} for row in variant.rows())
+    one, other, last = ({**row._asdict(), "id": None} for row in variant.rows())
     assert one == other == last
 
 
@@ -148,7 +148,7 @@ async def test_entities_are_added_after_the_jobs(variant: Variant) -> None:
 
 @pytest.mark.parametrize("other_work", [False, True], ids=["alone", "beside other work"])
 async def test_an_entity_that_is_never_added_takes_all_back(
-    variant: Variant, other_work: bool
+    variant: Variant, *, other_work: bool
 ) -> None:
     async with variant.session() as session:
         session.enqueue_many(ship, [{"order": Order()}])
@@ -202,7 +202,7 @@ async def test_many_jobs_of_a_rolled_back_savepoint_do_not_come_back(variant: Va
 @pytest.mark.parametrize("insert", [True, False], ids=["before ours", "after ours"])
 @pytest.mark.parametrize("existing", [False, True], ids=["first", "second"])
 async def test_many_jobs_are_enqueued_while_the_session_flushes(
-    variant: Variant, insert: bool, existing: bool
+    variant: Variant, *, insert: bool, existing: bool
 ) -> None:
     def hook(session: Any, *_: Any) -> None:
         orders = [one for one in session.new if isinstance(one, Order)]

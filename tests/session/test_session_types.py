@@ -45,13 +45,13 @@ class LastAsyncSession(AsyncSession, EnqueueMixin):
 
 
 SYNC = {
-    "Session": lambda engine: Session(engine),
-    "SoniqSession": lambda engine: SoniqSession(engine),
-    "own class": lambda engine: OwnSession(engine),
+    "Session": Session,
+    "SoniqSession": SoniqSession,
+    "own class": OwnSession,
     "sessionmaker": lambda engine: sessionmaker(engine, class_=SoniqSession)(),
     "scoped_session": lambda engine: scoped_session(sessionmaker(engine)),
     "scoped SoniqSession": lambda engine: scoped_session(sessionmaker(engine, class_=SoniqSession)),
-    "SQLModel": lambda engine: sqlmodel.Session(engine),
+    "SQLModel": sqlmodel.Session,
 }
 
 
@@ -74,16 +74,16 @@ def test_every_sync_session(psycopg: Variant, make: Any) -> None:
 
 
 ASYNC = {
-    "AsyncSession": lambda engine: AsyncSession(engine),
-    "AsyncSoniqSession": lambda engine: AsyncSoniqSession(engine),
-    "own class": lambda engine: OwnAsyncSession(engine),
-    "own class, mixin behind": lambda engine: LastAsyncSession(engine),
+    "AsyncSession": AsyncSession,
+    "AsyncSoniqSession": AsyncSoniqSession,
+    "own class": OwnAsyncSession,
+    "own class, mixin behind": LastAsyncSession,
     "own sync class": lambda engine: AsyncSession(engine, sync_session_class=OwnSession),
     "async_sessionmaker": lambda engine: async_sessionmaker(engine, class_=AsyncSoniqSession)(),
     "async_scoped_session": lambda engine: async_scoped_session(
         async_sessionmaker(engine), asyncio.current_task
     ),
-    "SQLModel": lambda engine: sqlmodel.ext.asyncio.session.AsyncSession(engine),
+    "SQLModel": sqlmodel.ext.asyncio.session.AsyncSession,
 }
 
 

@@ -30,9 +30,7 @@ async def session(request: Any, tmp_path: Path) -> AsyncIterator[Any]:
         async with AwaitedSession(SoniqSession(engine, expire_on_commit=False)) as opened:
             yield opened
     else:
-        async_engine = create_async_engine(
-            f"sqlite+aiosqlite:///{tmp_path}/db", poolclass=NullPool
-        )
+        async_engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/db", poolclass=NullPool)
         async with AsyncSoniqSession(async_engine, expire_on_commit=False) as opened:
             yield opened
         await async_engine.dispose()
@@ -73,7 +71,7 @@ async def test_jobs_with_and_without_entities(session: Any) -> None:
     [({}, 0), ({"delay": 0}, 0), ({"delay": 3600}, 3600), ({"run_at": timedelta(hours=2)}, 7200)],
     ids=str,
 )
-async def test_delays(session: Any, options: dict[str, Any], waits: int, many: bool) -> None:
+async def test_delays(session: Any, options: dict[str, Any], waits: int, *, many: bool) -> None:
     task = note.options(**options)
     if many:
         session.enqueue_many(task, [{"text": "a"}])

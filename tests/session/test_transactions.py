@@ -70,17 +70,22 @@ async def test_a_job_that_is_expunged_is_not_there(variant: Variant) -> None:
 
 
 async def test_an_error_in_the_block_takes_the_job_with_it(variant: Variant) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with variant.session() as session, session.begin():
             session.enqueue(note, "a")
             await session.flush()
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert variant.jobs() == []
 
 
 @pytest.mark.parametrize("flushed", [False, True], ids=["unflushed", "flushed"])
 @pytest.mark.parametrize("many", [False, True], ids=["enqueue", "enqueue_many"])
-async def test_a_job_goes_with_its_savepoint(variant: Variant, flushed: bool, many: bool) -> None:
+async def test_a_job_goes_with_its_savepoint(
+    variant: Variant, *, flushed: bool, many: bool
+) -> None:
     def add(session: Any, name: str) -> None:
         if many:
             session.enqueue_many(note, [{"text": name}])
@@ -262,7 +267,7 @@ async def test_an_expire_between_enqueue_and_flush_does_no_harm(variant: Variant
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize("many", [False, True], ids=["enqueue", "enqueue_many"])
 async def test_a_hook_of_the_user_enqueues_while_the_session_flushes(
-    variant: Variant, place: str, many: bool
+    variant: Variant, place: str, *, many: bool
 ) -> None:
     def hook(session: Any, *_: Any) -> None:
         for order in [one for one in session.new if isinstance(one, Order)]:

@@ -114,14 +114,13 @@ async def test_a_commit_without_jobs_wakes_nobody(variant: Variant, ears: Ears) 
 
 
 async def test_two_phases_wake_at_the_second(psycopg: Variant) -> None:
-    async with listening(psycopg) as ears:
-        async with psycopg.session(twophase=True) as session:
-            session.enqueue(note.options(queue="a"), "1")
-            await session.prepare()
-            await ears.all_said()
-            assert ears.queues == set()
-            await session.commit()
-            await ears.until_queues("a")
+    async with listening(psycopg) as ears, psycopg.session(twophase=True) as session:
+        session.enqueue(note.options(queue="a"), "1")
+        await session.prepare()
+        await ears.all_said()
+        assert ears.queues == set()
+        await session.commit()
+        await ears.until_queues("a")
 
 
 async def test_wake_ups_of_many_commits_are_said_together(variant: Variant, ears: Ears) -> None:
@@ -228,7 +227,10 @@ async def run_program(body: str, url: str) -> float:
 
 WHERE = [
     *((program, "as the tests") for program in PROGRAMS),
-    *((program, "localhost") for program in ("sync session", "async session", "soniq.enqueue_sync")),
+    *(
+        (program, "localhost")
+        for program in ("sync session", "async session", "soniq.enqueue_sync")
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, delete, event, text
 from sqlalchemy.engine import URL, Row
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from soniq_sa import AsyncSoniqSession, SoniqSession
 from tests.session.models import Base
 
 DRIVERS = ("psycopg", "psycopg2", "asyncpg")
-EMPTY = "; ".join(f"DELETE FROM {t.fullname}" for t in reversed(Base.metadata.sorted_tables))
+EMPTY = "; ".join(str(delete(table)) for table in reversed(Base.metadata.sorted_tables))
 
 
 class AwaitedSession:
@@ -54,8 +54,19 @@ def _awaited(name: str) -> Any:
 
 
 for _name in (
-    "close commit delete execute flush get merge prepare refresh reset rollback scalar scalars"
-).split():
+    "close",
+    "commit",
+    "delete",
+    "execute",
+    "flush",
+    "get",
+    "merge",
+    "prepare",
+    "refresh",
+    "rollback",
+    "scalar",
+    "scalars",
+):
     setattr(AwaitedSession, _name, _awaited(_name))
 
 
@@ -142,9 +153,7 @@ class Variant:
 @contextmanager
 def own_variant(driver: str, url: URL) -> Iterator[Variant]:
     """Make a variant on a database that no other test uses."""
-    observer = create_engine(
-        url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
+    observer = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     Base.metadata.create_all(observer)
     yield Variant(driver, url, observer)
     observer.dispose()

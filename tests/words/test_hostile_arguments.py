@@ -133,7 +133,9 @@ def test_what_only_looks_hostile_is_taken(annotation: Any, value: Any) -> None:
     assert back(offer(task, value), task) == {"value": value}
 
 
-@pytest.mark.parametrize("value", [10**400, [10**400], {"key": 10**400}], ids=["int", "list", "dict"])
+@pytest.mark.parametrize(
+    "value", [10**400, [10**400], {"key": 10**400}], ids=["int", "list", "dict"]
+)
 def test_a_number_of_400_digits_is_refused_or_comes_back(value: Any) -> None:
     task = task_taking(Any)
     try:
@@ -165,7 +167,7 @@ def test_a_number_of_400_digits_is_refused_or_comes_back(value: Any) -> None:
     ids=str,
 )
 def test_a_value_of_another_type_is_refused_and_named(annotation: Any, value: Any) -> None:
-    with pytest.raises(InvalidArgumentsError, match="value.*got") as error:
+    with pytest.raises(InvalidArgumentsError, match=r"value.*got") as error:
         offer(task_taking(annotation), value)
     assert re.search(r"got .+ \(\w+\)", str(error.value))
 

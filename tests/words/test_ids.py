@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -53,7 +54,7 @@ def test_ids_of_one_millisecond_grow_and_keep_version_and_variant(
     frozen = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: frozen)
     ids = [uuid7() for _ in range(20_000)]
-    assert all(one < other for one, other in zip(ids, ids[1:], strict=False))
+    assert all(one < other for one, other in pairwise(ids))
     assert {(one.version, one.variant) for one in ids} == {(7, RFC_4122)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from soniq_sa import InvalidArgumentsError, enqueue, enqueue_many
 from tests.words.app import back, make_soniq, offer, task_taking
@@ -100,7 +100,7 @@ ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 HOME = Address(street="Main", zipCode="123", until=date(2030, 1, 1))
 
 VALUES: dict[str, tuple[Any, Any]] = {
-    "str": (str, "naïve \U0001f600 \\u0000 \"quoted\" \n"),
+    "str": (str, 'naïve \U0001f600 \\u0000 "quoted" \n'),
     "int": (int, -(2**80)),
     "float": (float, 0.1),
     "large float": (float, 1e300),
@@ -153,7 +153,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize(("annotation", "value"), VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("many", [False, True], ids=["enqueue", "enqueue_many"])
 def test_a_value_comes_back_with_its_type(
-    annotation: Any, value: Any, many: bool, engine: Engine
+    annotation: Any, value: Any, engine: Engine, *, many: bool
 ) -> None:
     task = task_taking(annotation)
     with Session(engine) as session, session.begin():
@@ -250,17 +250,19 @@ def test_any_value_of_a_plain_type_comes_back(kind: type[Any], data: st.DataObje
     assert back(offer(task, value), task) == {"value": value}
 
 
-def odd_names(copy: int, json: str, schema: bool, model_config: int, self_: int, dict: int) -> None:  # noqa: A002, FBT001 - the point
-    del copy, json, schema, model_config, self_, dict
+def odd_names(copy: int, json: str, schema: str, *, model_config: int, model_fields: int) -> None:
+    del copy, json, schema, model_config, model_fields
 
 
 def test_argument_names_that_mean_something_to_pydantic_are_as_good_as_others() -> None:
     task = make_soniq().job(odd_names)
-    given = {"copy": 1, "json": "{}", "schema": True, "model_config": 2, "self_": 3, "dict": 4}
+    given = {"copy": 1, "json": "{}", "schema": "a", "model_config": 2, "model_fields": 3}
     assert back(offer(task, **given), task) == given
 
 
-def clashing(session: int, task: int, args: int, kwargs: int, values: int, _private: int) -> None:
+def clashing(
+    *, session: int, task: int, args: int, kwargs: int, values: int, _private: int
+) -> None:
     del session, task, args, kwargs, values, _private
 
 

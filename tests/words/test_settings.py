@@ -126,7 +126,9 @@ def test_a_setting_at_its_bounds_is_taken(name: str, value: Any) -> None:
     assert getattr(load_settings(**{name: value}), name) == value
 
 
-@pytest.mark.parametrize("flags", [{"heartbeat": 15}, {"heartbeat": 20}, {"lease": 1, "heartbeat": 1}])
+@pytest.mark.parametrize(
+    "flags", [{"heartbeat": 15}, {"heartbeat": 20}, {"lease": 1, "heartbeat": 1}]
+)
 def test_a_heartbeat_must_be_shorter_than_the_lease(flags: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="must be shorter than lease"):
         load_settings(**flags)
@@ -138,7 +140,9 @@ def test_the_heartbeat_is_a_third_of_the_lease_where_nobody_says() -> None:
 
 
 def test_a_password_is_not_shown() -> None:
-    settings = load_settings(database_url="postgresql://u:hidden@h/d", listen_url="postgresql://u:hidden@h/d")
+    settings = load_settings(
+        database_url="postgresql://u:hidden@h/d", listen_url="postgresql://u:hidden@h/d"
+    )
     assert "hidden" not in repr(settings)
     assert "hidden" not in str(settings.model_dump())
 

@@ -196,7 +196,7 @@ def injecting(kind: Any, *, is_async: bool) -> Task[..., Any]:
 
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("kind", [None, int, str, Order, JobContext | None, "JobContext | int"])
-def test_only_context_and_sessions_are_injected(kind: Any, is_async: bool) -> None:
+def test_only_context_and_sessions_are_injected(kind: Any, *, is_async: bool) -> None:
     with pytest.raises(TaskDefinitionError, match="What can be injected: JobContext"):
         offer(injecting(kind, is_async=is_async))
 
@@ -205,9 +205,10 @@ def test_only_context_and_sessions_are_injected(kind: Any, is_async: bool) -> No
     ("kind", "is_async"),
     [(AsyncSession, False), (AsyncSoniqSession, False), (Session, True), (SoniqSession, True)],
 )
-def test_a_handler_takes_the_kind_of_session_that_it_can_use(kind: Any, is_async: bool) -> None:
+def test_a_handler_takes_the_kind_of_session_that_it_can_use(kind: Any, *, is_async: bool) -> None:
     with pytest.raises(
-        TaskDefinitionError, match="An async handler takes an AsyncSession, a sync handler a Session"
+        TaskDefinitionError,
+        match="An async handler takes an AsyncSession, a sync handler a Session",
     ):
         offer(injecting(kind, is_async=is_async))
 

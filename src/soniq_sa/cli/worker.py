@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from soniq_sa.cli.loading import load_app
-from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.worker import Worker
 from soniq_sa.settings import load_settings
 
@@ -73,7 +72,6 @@ def worker(
     _log_to_stderr(log_level)
     settings = load_settings(queues=queues, app=app)
     soniq = load_app(settings.app)
-    soniq.events.subscribe(log_event)
     process = Worker(
         soniq,
         queues=settings.queues,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soniq_sa.errors import SoniqError
+from soniq_sa.errors import DatabaseUnreachableError
 
 ADVICE = """Do one of these:
   set SONIQ_SA_DATABASE_URL to the URL of a PostgreSQL 13 or later whose user may create databases
@@ -16,7 +16,7 @@ class UnavailableError(Exception):
     """One way of getting a server does not work here; the message says why."""
 
 
-class NoServerError(SoniqError):
+class NoServerError(DatabaseUnreachableError):
     """No PostgreSQL server was found or could be started."""
 
     def __init__(self, attempts: Sequence[str]) -> None:

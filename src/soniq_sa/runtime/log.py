@@ -25,6 +25,8 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, P
                 f"worker {event.worker_id} started: {event.database}, queues: {queues}, "
                 f"{len(event.tasks)} tasks, concurrency {event.concurrency}, liveness: {liveness}"
             )
+        case events.WorkerDraining(running=0):
+            return logging.INFO, "worker stops: nothing runs"
         case events.WorkerDraining():
             return logging.INFO, (
                 f"worker stops: no new jobs, {event.running} running, waits up to "

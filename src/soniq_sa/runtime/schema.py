@@ -12,7 +12,7 @@ from soniq_sa.runtime.link import Link
 from soniq_sa.statements.schema import missing_columns
 
 _REMEDY = (
-    "Make a migration and run it: alembic revision --autogenerate && alembic upgrade head. "
+    "Make a migration and run it: alembic revision --autogenerate -m jobs && alembic upgrade head. "
     "Without Alembic: soniq.create_all(engine)."
 )
 
@@ -28,8 +28,12 @@ async def check_schema(link: Link, models: Models) -> None:
 def _describe(missing: Any) -> str:
     tables = sorted({_shown(row) for row in missing if row.no_table})
     columns = sorted(f"{_shown(row)}.{row.wanted_columns}" for row in missing if not row.no_table)
-    parts = [f"the table {name}" for name in tables] + [f"the column {name}" for name in columns]
-    return ", ".join(parts)
+    parts = [_listed("table", tables), _listed("column", columns)]
+    return " and ".join(part for part in parts if part)
+
+
+def _listed(kind: str, names: list[str]) -> str:
+    return f"the {kind}{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else ""
 
 
 def _shown(row: Row[Any]) -> str:

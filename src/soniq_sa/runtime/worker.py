@@ -22,6 +22,7 @@ from soniq_sa.engines import autocommitting, own_async_engine, shown_url
 from soniq_sa.events import DatabaseBack, DatabaseLost, WorkerDraining, WorkerStarted, WorkerStopped
 from soniq_sa.runtime.claimer import Served
 from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
+from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.parts import Parts
 from soniq_sa.runtime.schema import check_schema
 from soniq_sa.runtime.service import wait
@@ -99,11 +100,13 @@ class Worker:
 
         handle_signals: Have SIGTERM and SIGINT call `stop`.
 
-        Waits, and says so, while the database is away. Raises `SchemaMissingError` if its tables are
+        What happens is written to the logger ``soniq_sa``; for more, see ``soniq.events``. Waits, and
+        says so, while the database is away. Raises `SchemaMissingError` if its tables are
         not there, and `TaskDefinitionError` for a handler that cannot be run.
         """
         for task in self.soniq.tasks:
             _ = task.codec
+        self.soniq.events.subscribe(log_event)
         if handle_signals:
             self._catch_signals()
         engine = self._own_engine(None)
