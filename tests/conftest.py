@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+
 from soniq_sa.localserver import LocalServer, local_server
 
 

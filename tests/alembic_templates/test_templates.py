@@ -67,9 +67,7 @@ class Project:
 
 
 @pytest.fixture(params=["async", "sync"])
-def project(
-    request: pytest.FixtureRequest, tmp_path: Path, database_url: str
-) -> Iterator[Project]:
+def project(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Iterator[Project]:
     found = Project(tmp_path, database_url)
     found.alembic("init", "-t", str(TEMPLATES / request.param), "migrations")
     yield found

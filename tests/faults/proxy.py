@@ -9,7 +9,9 @@ A judge looks at each message before it goes on, in the thread of the proxy, and
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
@@ -205,6 +207,10 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._close_links)
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
+        self.links.clear()
+        with warnings.catch_warnings():  # about a connection that came in at the last moment
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
