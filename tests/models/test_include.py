@@ -320,10 +320,7 @@ def test_name_and_arguments_of_the_table_may_be_overridden(engine: Engine) -> No
 
     class Job(JobMixin, base):
         __tablename__ = "background"
-        __table_args__ = (
-            Index("by_tenant", "tenant"),
-            {"comment": "ours", "postgresql_with": {"fillfactor": 70}},
-        )
+        __table_args__ = (Index("by_tenant", "tenant"), {"comment": "ours"})
         tenant: Mapped[str | None]
 
     include_tables(base.metadata)
@@ -332,11 +329,6 @@ def test_name_and_arguments_of_the_table_may_be_overridden(engine: Engine) -> No
     assert found.get_table_comment("background")["text"] == "ours"
     names = {index["name"] for index in found.get_indexes("background")}
     assert {"by_tenant", "ix_background_claim_1"} <= names
-    with engine.connect() as connection:
-        options = connection.exec_driver_sql(
-            "SELECT reloptions FROM pg_class WHERE relname = 'background'"
-        ).scalar_one()
-    assert "fillfactor=70" in options
     assert len(enqueue_and_read(base, engine)) == 2
     assert Job.__table__.name == "background"
 

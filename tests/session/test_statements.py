@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.session.app import note, seat, ship, ship_some
-from tests.session.models import Order, Seat
+from tests.session.app import note, seat, ship, ship_early, ship_some
+from tests.session.models import Early, Order, Seat
 from tests.session.variants import Variant
 
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
@@ -74,6 +74,16 @@ async def test_an_entity_that_has_its_key_takes_no_update(variant: Variant) -> N
             session.enqueue(seat, place)
             await session.commit()
     assert [one.split()[0] for one in statements] == ["INSERT"]
+
+
+async def test_an_entity_that_is_inserted_before_its_job_takes_no_update(variant: Variant) -> None:
+    async with variant.session() as session:
+        early = Early()
+        session.add(early)
+        session.enqueue(ship_early, early)
+        with variant.statements() as statements:
+            await session.commit()
+    assert [one.split()[0] for one in statements] == ["INSERT", "INSERT"]
 
 
 async def test_a_session_without_jobs_is_left_alone(variant: Variant) -> None:

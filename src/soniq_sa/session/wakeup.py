@@ -52,6 +52,10 @@ class Waker:
 
     def __init__(self, engine: Engine) -> None:
         self._twin = autocommitting(own_engine(engine))
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with nothing to send and no thread, as in a forked child."""
         self._pending: dict[str, set[str]] = {}
         self._sending = False
         self._closing = False
@@ -178,9 +182,10 @@ _wakers: weakref.WeakKeyDictionary[Pool, Waker] = weakref.WeakKeyDictionary()
 
 def _forget_after_fork() -> None:
     """Start anew in a forked child: threads and connections stay with the parent."""
-    global _registry_lock, _wakers  # noqa: PLW0603 - the register of this process
+    global _registry_lock  # noqa: PLW0603 - the parent may have held it
     _registry_lock = threading.Lock()
-    _wakers = weakref.WeakKeyDictionary()
+    for waker in list(_wakers.values()):
+        waker.reset()
 
 
 def _flush_at_exit() -> None:
