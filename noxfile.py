@@ -21,7 +21,10 @@ SQLALCHEMY = [nox.param(version, id=f"sqlalchemy-{version}") for version in SQLA
 
 PACKAGE = ".[container,demo,psycopg]"
 # tests/typing belongs to the session `types`.
-PYTEST = ["-n", "2", "--ignore=tests/typing"]
+APART = ["tests/typing"]
+# Real processes, signals and deadlines: they want the machine for themselves, and run one at a time.
+ALONE = ["tests/demo", "tests/faults", "tests/process"]
+TOGETHER = ["-n", "2", *(f"--ignore={folder}" for folder in [*APART, *ALONE])]
 IN_WHEEL = ["soniq_sa/py.typed", "soniq_sa/examples/shop/", ".dist-info/licenses/LICENSE"]
 IN_SDIST = ["LICENSE", "README.md", "src/soniq_sa/py.typed", "tests/", "docs/", "examples/shop/"]
 
@@ -130,9 +133,18 @@ def must_hold(session: nox.Session, file: Path, names: list[str], wanted: list[s
 @nox.session(python=PYTHONS)
 @nox.parametrize("sqlalchemy", SQLALCHEMY)
 def tests(session: nox.Session, sqlalchemy: str) -> None:
-    """Run the tests against the installed package; arguments go to pytest."""
+    """Run the tests against the installed package; arguments go to pytest.
+
+    Without arguments, those of whole processes run with the newest SQLAlchemy only; for the others:
+    nox -s "tests-3.11(sqlalchemy-2.0)" -- tests/process tests/faults tests/demo
+    """
     session.install(PACKAGE, "--group", "test", f"sqlalchemy~={sqlalchemy}.0")
-    session.run("pytest", *(session.posargs or PYTEST))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    if sqlalchemy == SQLALCHEMY_VERSIONS[0]:
+        session.run("pytest", *ALONE)
+    session.run("pytest", *TOGETHER)
 
 
 @nox.session(python="3.11")
@@ -141,7 +153,7 @@ def lowest(session: nox.Session) -> None:
     dependencies = nox.project.load_toml("pyproject.toml")["project"]["dependencies"]
     oldest = [re.sub(r">=([\d.]+).*", r"==\1", dependency) for dependency in dependencies]
     session.install(PACKAGE, "--group", "test", *oldest)
-    session.run("pytest", *(session.posargs or PYTEST))
+    session.run("pytest", *(session.posargs or TOGETHER))
 
 
 @nox.session

@@ -255,7 +255,7 @@ FORKING = """
         WAY("child")
         sys.exit(0)
 
-    for _ in range(4):
+    for _ in range(2):
         WAY("before")
         pid = os.fork()
         if pid == 0:
@@ -278,3 +278,38 @@ async def test_a_forked_process_enqueues_and_wakes(psycopg: Variant, way: str) -
         await run_program(FORKING.replace("WAY", WAYS[way]), libpq(url))
         assert {row.queue for row in psycopg.rows()} == {"before", "child", "after"}
         await ears.until_queues("before", "child", "after")
+
+
+FORKING_IN_THE_MIDDLE = """
+    import signal, threading
+    from soniq_sa.session import wakeup
+
+    held, released = threading.Event(), threading.Event()
+
+    def be_waking():
+        (waker,) = wakeup._wakers.values()
+        with waker._changed:
+            held.set()
+            released.wait()
+
+    enqueue("before")
+    threading.Thread(target=be_waking).start()
+    held.wait()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        sync_engine.dispose(close=False)
+        enqueue("child")
+        sys.exit(0)
+    released.set()
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+async def test_a_process_forked_in_the_middle_of_a_wake_up_disposes_of_its_pool(
+    psycopg: Variant,
+) -> None:
+    async with listening(psycopg) as ears:
+        await run_program(FORKING_IN_THE_MIDDLE, libpq(psycopg.engine.url))
+        await ears.until_queues("before", "child")
