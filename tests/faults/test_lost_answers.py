@@ -70,6 +70,31 @@ def test_jobs_whose_finish_got_no_answer_are_done_and_not_run_again(
     assert "belongs to another worker" not in worker.log
 
 
+def test_jobs_whose_finish_never_arrived_are_finished_later_and_not_run_again(
+    yard: Yard, proxy: Proxy
+) -> None:
+    cut: list[Link] = []
+
+    def reset_at_finish(link: Link, message: Message) -> Verdict:
+        if len(cut) < 3 and message.kind in {"P", "B"} and FINISH in message.sql:
+            cut.append(link)
+            return Verdict.RESET
+        return Verdict.PASS
+
+    yard.worker(url=proxy.url, **SHORT_LEASE)
+    gate = yard.gate()
+    handles = yard.enqueue_many(shop.wait, 20, gate=str(gate))
+    for handle in handles:
+        yard.until_starts(handle)
+    proxy.judge_request = reset_at_finish
+    gate.touch()
+    for handle in handles:
+        row = yard.until_state(handle, "done")
+        assert (row.attempts, row.claims) == (1, 1)
+        assert len(yard.starts(handle)) == 1
+    assert len(cut) == 3
+
+
 def test_a_failure_whose_record_got_no_answer_is_counted_once(yard: Yard, proxy: Proxy) -> None:
     yard.worker(url=proxy.url, **SHORT_LEASE)
     proxy.judge_answer = lost = AnswerTo("INSERT INTO soniq_attempts")
