@@ -45,11 +45,23 @@ def outcome_of(error: BaseException, job: HeldJob, retry_delay: float) -> Outcom
         case EntityGoneError():
             return _final(str(error), AttemptOutcome.ENTITY_GONE, Reason.ENTITY_GONE)
         case _:
-            text = storable("".join(traceback.format_exception(error)))
-            summary = traceback.format_exception_only(error)[0].partition("\n")[0]
-            return Failed(
-                summary, text, AttemptOutcome.FAILED, Reason.RETRIES_EXHAUSTED, retry_delay
-            )
+            return failed(error, retry_delay)
+
+
+def failed(error: BaseException, retry_delay: float) -> Failed:
+    """Return the outcome of an attempt whose handler raised ``error``."""
+    only = traceback.format_exception_only(error)
+    if sum(map(len, only)) > MAX_ERROR_CHARACTERS:  # format_exception would indent line by line
+        text = "".join([*traceback.format_tb(error.__traceback__), *only])
+    else:
+        text = "".join(traceback.format_exception(error))
+    return Failed(
+        summary=only[0].partition("\n")[0],
+        error=storable(text),
+        outcome=AttemptOutcome.FAILED,
+        reason=Reason.RETRIES_EXHAUSTED,
+        delay=retry_delay,
+    )
 
 
 def timed_out(limit: float, retry_delay: float) -> Failed:

@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobFailed, JobLost, JobsDone
 from soniq_sa.models.roles import Models
+from soniq_sa.options import DEFAULT_RETRY_DELAY
 from soniq_sa.outcome import Done, Failed, Lost, Outcome, Released, Settled
+from soniq_sa.runtime.failure import failed
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.link import DatabaseAway, StatementRefused
 from soniq_sa.runtime.service import Service
@@ -107,6 +109,18 @@ class Recorder(Service):
         self._emit_done(batch)
 
     async def _write_done(self, worker_id: UUID, claim: int, jobs: list[HeldJob]) -> None:
+        """Write successes together; if one is refused, each by itself, and that one as a failure."""
+        try:
+            await self._write_successes(worker_id, claim, jobs)
+        except StatementRefused as refusal:
+            if len(jobs) > 1:
+                for job in jobs:
+                    await self._write_done(worker_id, claim, [job])
+                return
+            jobs[0].outcome = failed(refusal, DEFAULT_RETRY_DELAY)
+            await self._write_failed(worker_id, jobs)
+
+    async def _write_successes(self, worker_id: UUID, claim: int, jobs: list[HeldJob]) -> None:
         ids = [job.id for job in jobs]
         rows = await self.link.fetch(
             self._done, {"ids": ids, "claim_number": claim, "owner": worker_id}
