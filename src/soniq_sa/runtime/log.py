@@ -16,7 +16,7 @@ def log_event(event: events.Event) -> None:
         _log.log(level, message)
 
 
-def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912 - one case an event
+def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911 - one case an event
     match event:
         case events.WorkerStarted():
             queues = ", ".join(event.queues) or "all"
@@ -59,6 +59,12 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911, P
             return logging.WARNING, (
                 f"the handler of {event.task} {event.job_id} does not end, and is left alone"
             )
+        case _:
+            return _describe_trouble(event)
+
+
+def _describe_trouble(event: events.Event) -> tuple[int, str]:
+    match event:
         case events.DatabaseLost():
             return logging.WARNING, (
                 f"{event.part}: no database ({event.error}); tries again until it is back"
