@@ -11,7 +11,7 @@ more than 1 MiB, and values that would come back as something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import (
@@ -266,11 +266,15 @@ class Codec:
 
     def _describe(self, error: ValidationError, subject: str) -> str:
         problems = "; ".join(
-            f"{'.'.join(map(str, one['loc'][1:]))!r}: {one['msg']}, got {_short(one.get('input'))}"
+            f"{_place(one['loc'][1:])}{one['msg']}, got {_short(one.get('input'))}"
             f"{_REMEDIES.get(one['type'], '')}"
             for one in error.errors(include_url=False)
         )
         return f"{subject} do not fit {self.label}(): {problems}."
+
+
+def _place(path: Sequence[str | int]) -> str:
+    return f"{'.'.join(map(str, path))!r}: " if path else ""
 
 
 def _short(value: object) -> str:

@@ -113,6 +113,14 @@ class DatabaseLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaBehind(Event):
+    """A migration of this release has not run yet; the worker goes on without these columns."""
+
+    database: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseBack(Event):
     """A part of the worker reaches the database again."""
 

@@ -24,6 +24,9 @@ class JobState(StrEnum):
     DEAD = "dead"
 
 
+UNFINISHED = (JobState.SCHEDULED, JobState.QUEUED, JobState.PROCESSING)
+"""The states of jobs that have something before them."""
+
 SUSPECT_CRASHES = 2
 """A job that took part in this many crashes may be the cause: it is claimed by itself from then on."""
 

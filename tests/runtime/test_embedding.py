@@ -224,7 +224,7 @@ async def test_missing_tables_are_named_with_the_command_that_makes_them(bench: 
     assert "soniq_attempts" in str(caught.value)
     assert "soniq_jobs.crashes" in str(caught.value)
     assert "alembic" in str(caught.value)
-    assert "create_all" in str(caught.value)
+    assert "soniq-sa schema check" in str(caught.value)
 
 
 async def test_options_are_checked_when_the_worker_is_made(bench: Bench) -> None:

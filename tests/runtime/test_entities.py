@@ -260,3 +260,51 @@ async def test_a_lock_on_an_entity_does_not_hold_up_foreign_keys_to_it(bench: Be
             await bench.rows("INSERT INTO employees (id, desk) VALUES (1, 'x')")
         leave.set()
         await bench.until_state(handle, "done")
+
+
+@pytest.mark.parametrize(
+    ("argument", "stored"),
+    [
+        ("one", "null"),
+        ("one", '"x"'),
+        ("many", '"12"'),
+        ("many", "5"),
+        ("many", "null"),
+        ("many", "[1, null]"),
+        ("named", "[1]"),
+        ("named", '{"a": null}'),
+    ],
+)
+async def test_stored_keys_of_another_shape_make_the_job_dead_at_once(
+    bench: Bench, argument: str, stored: str
+) -> None:
+    called: list[object] = []
+
+    @bench.task(name="one")
+    async def one(orders: Order) -> None:
+        called.append(orders)
+
+    @bench.task(name="many")
+    async def many(orders: list[Order]) -> None:
+        called.append(orders)
+
+    @bench.task(name="named")
+    async def named(orders: dict[str, Order]) -> None:
+        called.append(orders)
+
+    await bench.rows("INSERT INTO orders (total) VALUES (1), (2)")
+    await bench.rows(
+        "INSERT INTO soniq_jobs (id, task, args) "
+        "VALUES (gen_random_uuid(), :task, CAST(:args AS jsonb))",
+        task=argument,
+        args=f'{{"orders": {stored}}}',
+    )
+    end = "SELECT state, reason FROM soniq_jobs"
+
+    async def ended() -> bool:
+        return (await bench.rows(end))[0].state in {"done", "dead", "scheduled"}
+
+    async with bench.worker():
+        await bench.until(ended, "the end of the job")
+    assert await bench.rows(end) == [("dead", "invalid arguments")]
+    assert called == []

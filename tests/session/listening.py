@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import URL
 
-from soniq_sa.statements.channel import channel_of, woken_queues
+from soniq_sa.models.channel import channel_of, woken_queues
 from tests.session.app import note
 from tests.session.models import Job
 from tests.session.variants import Variant

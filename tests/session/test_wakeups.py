@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
-from soniq_sa.statements.channel import DUE_HINT
+from soniq_sa.models.channel import DUE_HINT
 from tests.session.app import note, ship
 from tests.session.listening import PATIENCE, Ears, by_name, libpq, listening
 from tests.session.models import Job, Order

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import registry
 
+from soniq_sa.errors import OptionError
 from soniq_sa.models.mixins import AttemptMixin, JobMixin, WorkerMixin
-from soniq_sa.models.roles import Models, Role, registered
+from soniq_sa.models.roles import Models, Role, choose_options, options_of, registered
+from soniq_sa.models.storage import set_storage
+from soniq_sa.models.table_options import Durability, Notify, Parameter, TableOptions
 
 _MIXINS: dict[Role, type[Any]] = {
     Role.JOB: JobMixin,
     Role.ATTEMPT: AttemptMixin,
     Role.WORKER: WorkerMixin,
 }
+_LONGEST_PREFIX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,13 @@ class IncludedTables:
 
 
 def include_tables(
-    metadata: MetaData, *, schema: str | None = None, prefix: str = "soniq_"
+    metadata: MetaData,
+    *,
+    schema: str | None = None,
+    prefix: str = "soniq_",
+    notify: Notify = "after_commit",
+    durability: Durability = "durable",
+    storage: Mapping[str, Parameter | None] | None = None,
 ) -> IncludedTables:
     """Add every table of soniq-sa that ``metadata`` does not hold yet.
 
@@ -37,10 +48,36 @@ def include_tables(
 
     metadata: The metadata of your declarative base, ``Base.metadata``.
     schema: The schema of the added tables. Default: that of the metadata.
-    prefix: The start of the names of the added tables.
+    prefix: The start of the names of the added tables, 40 characters at most. Default ``"soniq_"``.
+    notify: Who wakes the workers. ``"after_commit"`` (the default): the process that enqueued, once
+        its transaction is committed. ``"trigger"``: a trigger of the job table, which also sees jobs
+        from psql, COPY and other languages; the commits of all who enqueue are then serialised.
+    durability: ``"durable"`` (the default), or ``"volatile"``: the jobs are not in the write-ahead
+        log, and are lost if the server crashes (``UNLOGGED``).
+    storage: Storage parameters of the job table, as ``{"fillfactor": 90}``, beside the defaults;
+        None leaves a parameter to the server. A class with ``postgresql_with`` or ``postgresql_using``
+        in its ``__table_args__`` keeps those alone.
 
-    Returns the mapped classes, also those that were there before.
+    ``notify``, ``durability`` and ``storage`` hold for all tables of the metadata, also those declared
+    by hand. `alembic revision --autogenerate` sees a change of them through the plugin ``soniq_sa``.
+
+    Returns the mapped classes, also those that were there before. Raises `OptionError` and
+    `UnknownOptionError` for an option that cannot be, and `ConfigurationError` if an earlier call
+    said otherwise.
     """
+    _check_prefix(prefix)
+    options = TableOptions(notify, durability, storage or {})
+    before = options_of(metadata)
+    if options != TableOptions():
+        choose_options(metadata, options)
+    _add_tables(metadata, schema, prefix)
+    models = Models(metadata)
+    for role, model in registered(metadata).items():
+        set_storage(model.__table__, role, before, models.options)
+    return IncludedTables(models.Job, models.Attempt, models.Worker)
+
+
+def _add_tables(metadata: MetaData, schema: str | None, prefix: str) -> None:
     base = registry(metadata=metadata).generate_base()
     for role, mixin in _MIXINS.items():
         if role not in registered(metadata):
@@ -51,5 +88,11 @@ def include_tables(
                 "__tablename__": f"{prefix}{role}",
                 "__table_args__": arguments,
             })  # fmt: skip
-    models = Models(metadata)
-    return IncludedTables(models.Job, models.Attempt, models.Worker)
+
+
+def _check_prefix(prefix: str) -> None:
+    if len(prefix.encode()) > _LONGEST_PREFIX:
+        raise OptionError(
+            f"prefix={prefix!r} has {len(prefix.encode())} bytes, and may have {_LONGEST_PREFIX}: "
+            "PostgreSQL cuts the names of indexes after 63."
+        )

@@ -17,7 +17,9 @@ from sqlalchemy import Table, event
 from sqlalchemy.orm import MappedColumn, Mapper, declared_attr
 
 from soniq_sa.errors import MixinOrderError
-from soniq_sa.models.roles import Role, register
+from soniq_sa.models.creation import complete_creation
+from soniq_sa.models.roles import Role, options_of, register
+from soniq_sa.models.storage import set_storage
 
 
 class TableMixin:
@@ -88,3 +90,6 @@ def _complete_table(mapper: Mapper[Any], cls: type[TableMixin]) -> None:
         return
     cls.soniq_complete(table)
     register(table.metadata, cls.soniq_role, cls)
+    options = options_of(table.metadata)
+    set_storage(table, cls.soniq_role, options, options)
+    complete_creation(table, cls.soniq_role)

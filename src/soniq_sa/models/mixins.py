@@ -14,6 +14,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Column,
     DateTime,
     Index,
     Integer,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 from sqlalchemy.sql.naming import conv
+from sqlalchemy.types import TypeEngine
 
 from soniq_sa.ids import uuid7
 from soniq_sa.models.mixin import TableMixin, id_of_wrong_order
@@ -34,12 +36,31 @@ from soniq_sa.models.roles import Role
 from soniq_sa.options import DEFAULT_PRIORITY, DEFAULT_QUEUE, DEFAULT_RETRIES
 from soniq_sa.states import SUSPECT_CRASHES, JobState
 
+_ADDED = "soniq_sa.added"
+
 
 def _column(type_: Any, *, default: Any = None, **options: Any) -> MappedColumn[Any]:
     if default is not None:
         options |= {"insert_default": default, "server_default": text(_literal(default))}
     options.setdefault("nullable", False)
     return mapped_column(type_, sort_order=-100, **options)
+
+
+def added_column(type_: TypeEngine[Any]) -> MappedColumn[Any]:
+    """Return a column that this release adds to a table which earlier releases have made.
+
+    It is nullable and has no default. An INSERT that does not set it leaves it out, and a SELECT of
+    the model does not load it: so this release also runs before its migration does. In the release
+    after the next it becomes an ordinary column.
+    """
+    column = _column(type_.evaluates_none(), nullable=True, deferred=True)
+    column.column.info[_ADDED] = True
+    return column
+
+
+def is_added(column: Column[Any]) -> bool:
+    """Tell whether this release has to get along without ``column``."""
+    return _ADDED in column.info
 
 
 def _literal(value: str | int) -> str:

@@ -5,12 +5,14 @@ The register lives in ``MetaData.info``. ``Table.info`` would be rendered into t
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import MetaData, Table
 
 from soniq_sa.errors import ConfigurationError, TablesMissingError
+from soniq_sa.models.table_options import TableOptions
 
 if TYPE_CHECKING:
     from soniq_sa.models.mixins import AttemptMixin, JobMixin, WorkerMixin
@@ -26,10 +28,15 @@ class Role(StrEnum):
     WORKER = "workers"
 
 
+@dataclass(slots=True)
+class _Register:
+    models: dict[Role, type[Any]] = field(default_factory=dict)
+    options: TableOptions = field(default_factory=TableOptions)
+
+
 def register(metadata: MetaData, role: Role, model: type[Any]) -> None:
     """Note that ``model`` plays ``role`` in ``metadata``; refuse a second one."""
-    models = metadata.info.setdefault(_KEY, {})
-    other = models.setdefault(role, model)
+    other = _register_of(metadata).models.setdefault(role, model)
     if other.__table__ is not model.__table__:
         raise ConfigurationError(
             f"{model.__name__} and {other.__name__} are both the {role} table of one metadata. "
@@ -39,7 +46,28 @@ def register(metadata: MetaData, role: Role, model: type[Any]) -> None:
 
 def registered(metadata: MetaData) -> dict[Role, type[Any]]:
     """Return the classes of ``metadata`` by their role."""
-    return dict(metadata.info.get(_KEY, {}))
+    return dict(_register_of(metadata).models)
+
+
+def options_of(metadata: MetaData) -> TableOptions:
+    """Return what the user chose for the tables of ``metadata``, else the defaults."""
+    return _register_of(metadata).options
+
+
+def choose_options(metadata: MetaData, options: TableOptions) -> None:
+    """Note what the user chose; refuse to change an earlier choice."""
+    noted = _register_of(metadata)
+    if TableOptions() != noted.options != options:
+        raise ConfigurationError(
+            f"include_tables() was called for this metadata before, with {noted.options}; "
+            f"now with {options}. Call it once."
+        )
+    noted.options = options
+
+
+def _register_of(metadata: MetaData) -> _Register:
+    found: _Register = metadata.info.setdefault(_KEY, _Register())
+    return found
 
 
 class Models:
@@ -57,6 +85,8 @@ class Models:
         self.Job: type[JobMixin] = models[Role.JOB]
         self.Attempt: type[AttemptMixin] = models[Role.ATTEMPT]
         self.Worker: type[WorkerMixin] = models[Role.WORKER]
+
+        self.options = options_of(metadata)
 
     @property
     def jobs(self) -> Table:

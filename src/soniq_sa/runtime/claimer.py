@@ -21,11 +21,11 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobsReleased
+from soniq_sa.models.channel import HINTS, SUSPECT_HINT
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
-from soniq_sa.statements.channel import HINTS, SUSPECT_HINT
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
 from soniq_sa.statements.finish import release_jobs
 from soniq_sa.statements.upkeep import owned_jobs
@@ -96,6 +96,8 @@ class Claimer(Service):
             self._suspects.expected = True
         elif queues and not named:
             return
+        if not queues:
+            self._looked_at = float("-inf")
         if self._served.queues is None:
             self._queues += named - set(self._queues)
         elif named and named.isdisjoint(self._served.queues):

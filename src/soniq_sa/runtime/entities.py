@@ -20,16 +20,46 @@ if TYPE_CHECKING:
 _LOCK = {"key_share": True}
 """FOR NO KEY UPDATE: what an UPDATE of the row takes, so that foreign keys to it do not wait."""
 
+_WANTED = {
+    Shape.ONE: "the key of one {}",
+    Shape.LIST: "a list of keys of {}",
+    Shape.DICT: "an object with keys of {} as its values",
+}
+
 
 def load_entities(session: Session, codec: Codec, arguments: dict[str, Any]) -> None:
     """Put instances in the place of the keys in ``arguments``; raise `EntityGoneError`."""
     for name, parameter in codec.parameters.entities.items():
-        if arguments.get(name) is not None:
+        if name not in arguments:
+            continue
+        _check_shape(parameter, arguments[name])
+        if arguments[name] is not None:
             key = codec.entity_key(name)
             try:
                 arguments[name] = _load(session, parameter, key, arguments[name])
             except InvalidArgumentsError as error:
                 raise InvalidJob(str(error)) from error
+
+
+def _check_shape(parameter: EntityParameter, stored: Any) -> None:
+    """Refuse what another program, or an earlier release of the handler, has stored otherwise."""
+    fits, items = False, []
+    match parameter.shape, stored:
+        case _, None:
+            fits = parameter.optional
+        case Shape.ONE, _:
+            fits = True
+        case Shape.LIST, list():
+            fits, items = True, stored
+        case Shape.DICT, dict():
+            fits, items = True, list(stored.values())
+        case _:
+            pass
+    if not fits or (None in items and not parameter.item_optional):
+        raise InvalidJob(
+            f"The stored argument {parameter.name!r} is {stored!r}, which is not "
+            f"{_WANTED[parameter.shape].format(parameter.entity.__name__)}."
+        )
 
 
 def _load(session: Session, parameter: EntityParameter, key: EntityKey, stored: Any) -> Any:

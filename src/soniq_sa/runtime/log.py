@@ -71,6 +71,11 @@ def _describe_trouble(event: events.Event) -> tuple[int, str]:
             )
         case events.DatabaseBack():
             return logging.INFO, f"{event.part}: the database is back"
+        case events.SchemaBehind():
+            return logging.WARNING, (
+                f"{event.database} lacks {', '.join(event.columns)}: a migration of this release of "
+                "soniq-sa has not run yet; goes on without. Run: alembic upgrade head"
+            )
         case events.PartFailed():
             return logging.ERROR, f"{event.part} failed, and tries again: {event.error}"
         case _:

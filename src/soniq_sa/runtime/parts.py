@@ -11,6 +11,7 @@ from sqlalchemy.pool import QueuePool
 
 from soniq_sa.application import Application
 from soniq_sa.events import HandlerAbandoned, LeaseLost
+from soniq_sa.models.channel import PEER_HINT, channel_of
 from soniq_sa.outcome import Failed, Outcome, Released
 from soniq_sa.runtime.claimer import Claimer, Served
 from soniq_sa.runtime.handler import (
@@ -29,7 +30,6 @@ from soniq_sa.runtime.runner import Runner
 from soniq_sa.runtime.service import Service, wait
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.runtime.upkeep import DueWatch, Rescuer
-from soniq_sa.statements.channel import PEER_HINT, channel_of
 from soniq_sa.task import Task
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobFailed, JobLost, JobsDone
+from soniq_sa.models.channel import channel_of, wake_payload
 from soniq_sa.models.roles import Models
 from soniq_sa.options import DEFAULT_RETRY_DELAY
 from soniq_sa.outcome import Done, Failed, Lost, Outcome, Released, Settled
@@ -23,7 +24,6 @@ from soniq_sa.runtime.failure import failed
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.link import DatabaseAway, StatementRefused
 from soniq_sa.runtime.service import Service
-from soniq_sa.statements.channel import channel_of, wake_payload
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.finish import finish_done, finish_failed, release_jobs
 

@@ -11,10 +11,10 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobsRescued
+from soniq_sa.models.channel import DUE_HINT, SUSPECT_HINT, channel_of, wake_payload
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
-from soniq_sa.statements.channel import DUE_HINT, SUSPECT_HINT, channel_of, wake_payload
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import (
     next_due,

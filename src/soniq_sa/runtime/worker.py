@@ -19,7 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from soniq_sa.application import Application
 from soniq_sa.deferred import load_settings
 from soniq_sa.engines import autocommitting, own_async_engine, shown_url
-from soniq_sa.events import DatabaseBack, DatabaseLost, WorkerDraining, WorkerStarted, WorkerStopped
+from soniq_sa.events import (
+    DatabaseBack,
+    DatabaseLost,
+    SchemaBehind,
+    WorkerDraining,
+    WorkerStarted,
+    WorkerStopped,
+)
 from soniq_sa.runtime.claimer import Served
 from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
 from soniq_sa.runtime.log import log_event
@@ -125,7 +132,7 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 try:
-                    await check_schema(link, self.soniq.models)
+                    missing = await check_schema(link, self.soniq.models)
                 except DatabaseAway as error:
                     pause = backoff.next()
                     if not told:
@@ -135,6 +142,8 @@ class Worker:
                 else:
                     if told:
                         self.soniq.events.emit(DatabaseBack(shown_url(engine)))
+                    if missing:
+                        self.soniq.events.emit(SchemaBehind(shown_url(engine), tuple(missing)))
                     return True
         finally:
             await link.close()

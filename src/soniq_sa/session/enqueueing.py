@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.orm.attributes import set_attribute
 
-from soniq_sa.errors import InvalidArgumentsError, SessionTypeError
+from soniq_sa.errors import ConfigurationError, InvalidArgumentsError, SessionTypeError
 from soniq_sa.handle import JobHandle
 from soniq_sa.ids import uuid7
 from soniq_sa.models.mixins import JobMixin
@@ -65,6 +65,7 @@ def enqueue_committed(
 
 def add_job(session: Session, task: Task[..., R], encoded: Encoded) -> JobHandle[R]:
     """Add the row of a job whose arguments are checked."""
+    _refuse_two_phase(session, task)
     job = _new_row(task, uuid7(), encoded)
     session.add(job)
     return JobHandle(job.id, task.name, job)
@@ -87,6 +88,7 @@ def enqueue_many(
     """
     target = sync_session(session)
     _check_task(task)
+    _refuse_two_phase(target, task)
     encoded = [_encode_row(task, index, row) for index, row in enumerate(rows)]
     if not encoded:
         return []
@@ -127,6 +129,15 @@ def _check_task(task: object) -> None:
         raise InvalidArgumentsError(
             f"enqueue() takes a task, not {task!r}. Decorate the function with @soniq.job, and pass "
             "the function itself, without calling it."
+        )
+
+
+def _refuse_two_phase(session: Session, task: Task[..., Any]) -> None:
+    if session.twophase and task.tasks.models.options.notify == "trigger":
+        raise ConfigurationError(
+            "This session commits in two phases, and PostgreSQL cannot prepare a transaction in which "
+            'the trigger of include_tables(..., notify="trigger") has notified the workers. Use '
+            'notify="after_commit", or a session without twophase=True.'
         )
 
 

@@ -29,7 +29,9 @@ from sqlalchemy.orm.attributes import set_attribute, set_committed_value
 
 from soniq_sa.engines import is_postgresql
 from soniq_sa.errors import EntityReferenceError
+from soniq_sa.models.channel import DUE_HINT, channel_of
 from soniq_sa.models.mixins import JobMixin
+from soniq_sa.models.roles import options_of
 from soniq_sa.options import DEFAULT_QUEUE, EnqueueOptions
 from soniq_sa.session.notes import (
     Batch,
@@ -41,7 +43,6 @@ from soniq_sa.session.notes import (
     row_note,
 )
 from soniq_sa.session.wakeup import wake
-from soniq_sa.statements.channel import DUE_HINT, channel_of
 from soniq_sa.statements.enqueue import (
     complete_job_rows,
     complete_jobs,
@@ -168,8 +169,10 @@ def _complete_table(session: Session, mapper: Mapper[Any], rows: list[_Row]) -> 
     for job, note, patched in rows:
         if patched:
             set_committed_value(job, "args", note.encoded.values)
-        state = job.state if note.options.deferred else JobState.QUEUED
-        _note_wakeup(notes, connection.engine, table, note.options.queue, state)
+        deferred = note.options.deferred
+        state = job.state if deferred else JobState.QUEUED
+        inserted = not deferred or state == JobState.SCHEDULED
+        _note_wakeup(notes, connection.engine, table, note.options.queue, state, inserted=inserted)
 
 
 def _complete_on_postgresql(connection: Connection, table: Table, rows: list[_Row]) -> None:
@@ -225,8 +228,19 @@ def _plain_rows(batch: Batch, options: EnqueueOptions) -> list[dict[str, Any]]:
     return [{"id": job_id, "args": one.values, **common} for job_id, one in rows]
 
 
-def _note_wakeup(notes: SessionNotes, engine: Engine, table: Any, queue: str, state: str) -> None:
+def _note_wakeup(
+    notes: SessionNotes,
+    engine: Engine,
+    table: Any,
+    queue: str,
+    state: str,
+    *,
+    inserted: bool = True,
+) -> None:
+    """Note whom to wake; ``inserted``: the row went in like this, so the trigger, if any, has seen it."""
     if not is_postgresql(engine):
+        return
+    if inserted and options_of(table.metadata).notify == "trigger":
         return
     _, queues = notes.wakeups.setdefault(channel_of(table), (engine, set()))
     queues.add(DUE_HINT if state == JobState.SCHEDULED else queue)

@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import Pool
 
 from soniq_sa.engines import autocommitting, own_engine
-from soniq_sa.statements.channel import wake_payload
+from soniq_sa.models.channel import wake_payload
 from soniq_sa.statements.enqueue import notify
 
 _PAUSE = 0.01

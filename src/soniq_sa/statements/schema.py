@@ -1,4 +1,4 @@
-"""Whether the tables are there."""
+"""Whether the tables are there, with their trigger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from sqlalchemy import Boolean, Executable, Text, column, func, select, table, t
 from sqlalchemy.sql.schema import Table
 
 from soniq_sa.models.roles import Models
+from soniq_sa.models.sql_names import qualified
+from soniq_sa.models.wake_trigger import WakeTrigger
 from soniq_sa.statements.rows import rows
 
 
@@ -30,7 +32,7 @@ def missing_columns(models: Models) -> tuple[Executable, dict[str, list[str]]]:
         .correlate(wanted)
         .exists()
     )
-    pairs = [(_quoted(one), name.name) for one in models.tables for name in one.columns]
+    pairs = [(table_name(one), name.name) for one in models.tables for name in one.columns]
     parameters = {
         "wanted_tables": [pair[0] for pair in pairs],
         "wanted_columns": [pair[1] for pair in pairs],
@@ -43,9 +45,31 @@ def missing_columns(models: Models) -> tuple[Executable, dict[str, list[str]]]:
     return statement, parameters
 
 
-def _quoted(one: Table) -> str:
-    parts = [one.schema, one.name] if one.schema else [one.name]
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+def has_trigger(jobs: Table) -> Executable:
+    """Ask whether the job table has the trigger that wakes workers."""
+    triggers = table("pg_trigger", column("tgrelid"), column("tgname", Text()))
+    return select(
+        select(triggers.c.tgname)
+        .where(
+            triggers.c.tgrelid == func.to_regclass(table_name(jobs)),
+            triggers.c.tgname == WakeTrigger.of(jobs, jobs.schema).name,
+        )
+        .exists()
+        .label("found")
+    )
+
+
+def alembic_versions() -> Executable:
+    """Return the tables in which Alembic notes a version: in any schema, whose names end as usual."""
+    tables = table("pg_tables", column("schemaname", Text()), column("tablename", Text()))
+    return select(tables.c.schemaname, tables.c.tablename).where(
+        tables.c.tablename.endswith("alembic_version")
+    )
+
+
+def table_name(one: Table) -> str:
+    """Return the name of a table, for ``to_regclass``."""
+    return qualified(one.name, one.schema)
 
 
 def ping() -> Any:

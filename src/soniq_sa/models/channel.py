@@ -18,7 +18,9 @@ PEER_HINT = "+"
 
 HINTS = frozenset({DUE_HINT, SUSPECT_HINT, PEER_HINT})
 
-_MAX_PAYLOAD = 7900
+MAX_PAYLOAD = 7900
+"""Bytes; PostgreSQL takes fewer than 8000."""
+
 _MAX_NAME = 63
 
 
@@ -33,7 +35,7 @@ def channel_of(jobs: Table) -> str:
 def wake_payload(queues: Iterable[str]) -> str:
     """Return what to say: the queues with new jobs; nothing (any queue) if they are too many."""
     payload = ",".join(sorted(queues))
-    return payload if len(payload) <= _MAX_PAYLOAD else ""
+    return payload if len(payload.encode()) <= MAX_PAYLOAD else ""
 
 
 def woken_queues(payload: str) -> frozenset[str]:
