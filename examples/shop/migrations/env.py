@@ -26,7 +26,11 @@ async def run_online() -> None:
 
 def run_with(connection: Connection) -> None:
     """Run the statements on a connection."""
-    context.configure(connection=connection, target_metadata=Base.metadata)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        autogenerate_plugins=["alembic.autogenerate.*", "soniq_sa"],
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-20 14:03:43.391674
+Create Date: 2026-11-20 16:33:12.640542
 
 """
 from typing import Sequence, Union
@@ -57,7 +57,8 @@ def upgrade() -> None:
     sa.Column('error', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("state IN ('scheduled', 'queued', 'processing', 'done', 'cancelled', 'dead')", name=op.f('ck_soniq_jobs_state_1')),
-    sa.PrimaryKeyConstraint('id')
+    sa.PrimaryKeyConstraint('id'),
+    postgresql_using='heap WITH (autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, fillfactor = 70, vacuum_truncate = false)'
     )
     op.create_index(op.f('ix_soniq_jobs_claim_1'), 'soniq_jobs', ['queue', 'priority', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
     op.create_index(op.f('ix_soniq_jobs_due_1'), 'soniq_jobs', ['run_at'], unique=False, postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
@@ -70,7 +71,8 @@ def upgrade() -> None:
     sa.Column('started_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('beat_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id')
+    sa.PrimaryKeyConstraint('id'),
+    postgresql_using='heap WITH (fillfactor = 50)'
     )
     op.create_table('orders',
     sa.Column('id', sa.Integer(), nullable=False),

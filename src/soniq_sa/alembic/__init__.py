@@ -1,0 +1,1 @@
+"""What soniq-sa adds to Alembic's autogenerate; see `soniq_sa.alembic.plugin`."""
