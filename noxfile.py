@@ -25,7 +25,15 @@ APART = ["tests/typing"]
 # Real processes, signals and deadlines: they want the machine for themselves, and run one at a time.
 ALONE = ["tests/demo", "tests/faults", "tests/process"]
 TOGETHER = ["-n", "2", *(f"--ignore={folder}" for folder in [*APART, *ALONE])]
-IN_WHEEL = ["soniq_sa/py.typed", "soniq_sa/examples/shop/", ".dist-info/licenses/LICENSE"]
+IN_WHEEL = [
+    ".dist-info/entry_points.txt",
+    ".dist-info/licenses/LICENSE",
+    "soniq_sa/alembic_templates/async/env.py",
+    "soniq_sa/alembic_templates/pyproject/pyproject.toml.mako",
+    "soniq_sa/alembic_templates/sync/env.py",
+    "soniq_sa/examples/shop/",
+    "soniq_sa/py.typed",
+]
 IN_SDIST = ["LICENSE", "README.md", "src/soniq_sa/py.typed", "tests/", "docs/", "examples/shop/"]
 
 

@@ -35,7 +35,7 @@ def test_the_help_names_the_commands_and_the_options(tmp_path: Path) -> None:
 def test_missing_tables_exit_with_4_and_name_the_command(folder: Path, database_url: str) -> None:
     done = soniq_sa(folder, "worker", *APP, "--run-once", SONIQ_SA_DATABASE_URL=database_url)
     assert done.returncode == SCHEMA
-    for part in ("soniq_jobs", "soniq_workers", "alembic upgrade head", "create_all"):
+    for part in ("soniq_jobs", "soniq_workers", "alembic upgrade head", "soniq-sa schema create"):
         assert part in done.stderr
     assert "Traceback" not in done.stderr
 

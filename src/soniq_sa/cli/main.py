@@ -1,37 +1,47 @@
-"""The command ``soniq-sa``.
-
-Exit codes: 0 ok, 1 failed, 2 usage, 4 schema missing or outdated, 5 database unreachable at the start
-of a command that does not wait, 130 interrupted.
-"""
+"""The command ``soniq-sa``."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 from importlib.metadata import version as distribution_version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from soniq_sa.cli.demo.command import demo
-from soniq_sa.cli.worker import worker
-from soniq_sa.errors import (
-    ConfigurationError,
-    DatabaseUnreachableError,
-    SchemaMissingError,
-    SoniqError,
-)
+from soniq_sa.cli.exits import INTERRUPTED, exit_code
+from soniq_sa.errors import SoniqError, did_you_mean
 
-FAILED, USAGE, SCHEMA, UNREACHABLE, INTERRUPTED = 1, 2, 4, 5, 130
+_MODULES = {
+    "worker": "soniq_sa.cli.worker",
+    "schema": "soniq_sa.cli.schema.group",
+    "demo": "soniq_sa.cli.demo.command",
+}
+
+
+class _Commands(TyperGroup):
+    """Loads a command when it is asked for: a worker needs neither Alembic nor the demo."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer names it
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _MODULES:
+            ctx.fail(f"No such command {cmd_name!r}.{did_you_mean(cmd_name, _MODULES)}")
+        command = typer.main.get_command(importlib.import_module(_MODULES[cmd_name]).commands)
+        command.name = cmd_name
+        return command
+
 
 commands = typer.Typer(
+    cls=_Commands,
     name="soniq-sa",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-commands.command()(worker)
-commands.command()(demo)
 
 
 def _show_version(wanted: bool) -> None:
@@ -61,16 +71,3 @@ def main() -> None:
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def exit_code(error: SoniqError) -> int:
-    """Return the exit code that tells a script what kind of error it was."""
-    match error:
-        case ConfigurationError():
-            return USAGE
-        case SchemaMissingError():
-            return SCHEMA
-        case DatabaseUnreachableError():
-            return UNREACHABLE
-        case _:
-            return FAILED

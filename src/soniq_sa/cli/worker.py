@@ -7,11 +7,12 @@ import logging
 import os
 import threading
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from soniq_sa.cli.loading import load_app
+from soniq_sa.cli.options import App, new_commands, setting
 from soniq_sa.runtime.worker import Worker
 from soniq_sa.settings import load_settings
 
@@ -27,28 +28,23 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def _option(text: str, setting: str) -> Any:
-    return typer.Option(help=f"{text} [env: SONIQ_SA_{setting}]")
-
-
-App = Annotated[str | None, _option("Where the Soniq is, as shop.jobs:soniq.", "APP")]
-Queues = Annotated[str | None, _option("Queues to serve, comma-separated. Default: all.", "QUEUES")]
+Queues = Annotated[str | None, setting("Queues to serve, comma-separated. Default: all.", "QUEUES")]
 Concurrency = Annotated[
-    int | None, _option("Jobs that run at a time. Default: 100.", "CONCURRENCY")
+    int | None, setting("Jobs that run at a time. Default: 100.", "CONCURRENCY")
 ]
 RunOnce = Annotated[
     bool, typer.Option("--run-once", help="Work until nothing is due, then exit 0.")
 ]
 DrainTimeout = Annotated[
     float | None,
-    _option("Seconds that running jobs may go on after SIGTERM. Default: 30.", "DRAIN_TIMEOUT"),
+    setting("Seconds that running jobs may go on after SIGTERM. Default: 30.", "DRAIN_TIMEOUT"),
 ]
 PollInterval = Annotated[
-    float | None, _option("Longest seconds between two looks. Default: 5.", "POLL_INTERVAL")
+    float | None, setting("Longest seconds between two looks. Default: 5.", "POLL_INTERVAL")
 ]
 JobTimeout = Annotated[
     float | None,
-    _option("Seconds for an attempt, where the task says none. Default: 300.", "JOB_TIMEOUT"),
+    setting("Seconds for an attempt, where the task says none. Default: 300.", "JOB_TIMEOUT"),
 ]
 Level = Annotated[LogLevel, typer.Option(help="What to log to stderr.", case_sensitive=False)]
 
@@ -99,3 +95,6 @@ def _log_to_stderr(level: LogLevel) -> None:
     )
     for noisy in ("asyncio", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+commands = new_commands(worker)

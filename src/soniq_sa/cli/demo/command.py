@@ -19,6 +19,7 @@ from soniq_sa.cli.demo.failure import DemoFailedError
 from soniq_sa.cli.demo.report import Report
 from soniq_sa.cli.demo.run import Options, run_demo
 from soniq_sa.cli.demo.screen import Screen
+from soniq_sa.cli.options import new_commands
 from soniq_sa.localserver import (
     Keeper,
     LocalServer,
@@ -129,3 +130,6 @@ def _say_what_is_kept(server: LocalServer, folder: Path, screen: Screen) -> None
     screen.say("Kept", f"psql '{server.libpq_url}'")
     screen.say("Logs", str(folder))
     screen.say("Clean up", f"{server.cleanup}; rm -rf {folder}")
+
+
+commands = new_commands(demo)

@@ -1,0 +1,7 @@
+"""What ends ``soniq-sa schema init`` before it has written anything."""
+
+from __future__ import annotations
+
+
+class InitFailedError(Exception):
+    """The message says what is in the way, and what to do next."""
