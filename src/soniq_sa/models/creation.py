@@ -38,6 +38,7 @@ def refuse_references(table: Table) -> None:
     keys = [
         key
         for other in table.metadata.tables.values()
+        if other is not table and not _is_unlogged(other)
         for key in other.foreign_keys
         if key.references(table)
     ]
@@ -48,6 +49,11 @@ def refuse_references(table: Table) -> None:
             f"key to {table.fullname}, and PostgreSQL lets no durable table refer to a volatile one. "
             'Drop the foreign key, or use durability="durable".'
         )
+
+
+def _is_unlogged(table: Table) -> bool:
+    prefixes = table._prefixes  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as Alembic reads it
+    return any("UNLOGGED" in str(prefix).upper() for prefix in prefixes)
 
 
 def _check_references(table: Table, connection: Connection, **_kwargs: Any) -> None:

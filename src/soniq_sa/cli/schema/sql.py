@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -98,4 +100,13 @@ def _statements(metadata: MetaData, *, drop: bool) -> list[str]:
     for schema in sorted({table.schema for table in models.tables if table.schema}):
         note(CreateSchema(schema, if_not_exists=True))
     metadata.create_all(engine, tables=models.tables, checkfirst=False)
-    return statements
+    return [one for block in _blocks(statements) for one in block]
+
+
+def _blocks(statements: list[str]) -> Iterator[list[str]]:
+    """Yield the statements with neighbouring indexes in the order of their names, as they are a set."""
+    for is_index, block in itertools.groupby(
+        statements, lambda one: one.startswith("CREATE INDEX")
+    ):
+        found = list(block)
+        yield sorted(found) if is_index else found
