@@ -1,13 +1,14 @@
 [alembic]
 script_location = ${script_location}
-prepend_sys_path = .
+prepend_sys_path = %(here)s
 path_separator = os
 
 # Where the metadata of your models is. The module must also call
 # include_tables(Base.metadata), or import the one that does.
 metadata = models:Base.metadata
 
-# The database. The environment variable DATABASE_URL comes first.
+# The database, as postgresql://user:password@host:5432/database (%% for a percent sign).
+# The environment variable DATABASE_URL comes first.
 sqlalchemy.url =
 
 [loggers]

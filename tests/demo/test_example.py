@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from soniq_sa.cli.demo import example
-from soniq_sa.cli.demo.failure import DemoFailedError
+from soniq_sa.cli.shipped import NotShippedError
 
 SHOP = example.examples_folder() / "shop"
 
@@ -30,7 +30,7 @@ def test_the_example_is_found_beside_the_package(
     installed = package / "examples" / "shop"
     installed.mkdir(parents=True)
     monkeypatch.setattr("soniq_sa.__file__", str(package / "__init__.py"))
-    with pytest.raises(DemoFailedError, match="is in none of"):
+    with pytest.raises(NotShippedError, match="is in none of"):
         example.examples_folder()
     (installed / "alembic.ini").touch()
     assert example.examples_folder() == installed.parent

@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, TextClause, text
 
+from soniq_sa.models.roles import Role
 from soniq_sa.models.wake_trigger import FUNCTION_MARK
 
 _TABLE = text("""
@@ -96,12 +97,15 @@ def read_functions(connection: Connection, schemas: Iterable[str | None]) -> lis
     return [LiveFunction(**row) for row in connection.execute(_FUNCTIONS, parameters).mappings()]
 
 
-def read_job_tables(
+def read_our_tables(
     connection: Connection, schemas: Iterable[str | None]
 ) -> set[tuple[str | None, str]]:
-    """Return schema and name of every job table: one with our index for claims."""
-    rows = connection.execute(_JOB_TABLES, {"schemas": _names(connection, schemas)})
-    return {(row.schema, row.name) for row in rows}
+    """Return schema and name of every job table, one with our index for claims, and its companions."""
+    rows = connection.execute(_JOB_TABLES, {"schemas": _names(connection, schemas)}).all()
+    companions = {
+        (row.schema, f"{row.name.removesuffix(Role.JOB)}{role}") for row in rows for role in Role
+    }
+    return {(row.schema, row.name) for row in rows} | companions
 
 
 def _names(connection: Connection, schemas: Iterable[str | None]) -> list[str | None]:

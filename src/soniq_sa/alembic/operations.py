@@ -51,29 +51,41 @@ class ReversibleSQL(ops.ExecuteSQLOp):
 class OnlineItem:
     """An index or a check: the statements that make it while workers run, and the one that drops it.
 
-    To make it can be repeated: it begins with dropping what an earlier try has left.
+    What is made may be there already, whole or half, from a run that was stopped. ``replace`` makes it
+    anew where another one has its name.
     """
 
     kind: Literal["index", "check"]
     name: str
     drop: str
     make: tuple[str, ...]
+    replace: tuple[str, ...]
 
 
 def online_index(name: str, table: str, schema: str | None, definition: str) -> OnlineItem:
     """Return an index; ``definition`` is a ``CREATE INDEX`` in any of its forms."""
-    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {qualified(name, schema)}"
-    concurrently = _CREATE.sub(rf"\1CONCURRENTLY \2 ON {qualified(table, schema)} ", definition, 1)
-    return OnlineItem("index", name, drop, (drop, concurrently))
+    full = qualified(name, schema)
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {full}"
+    place = qualified(table, schema)
+    build = _CREATE.sub(rf"\1CONCURRENTLY IF NOT EXISTS \2 ON {place} ", definition, count=1)
+    literal = full.replace("'", "''")
+    drop_half = (
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_index WHERE NOT indisvalid AND "
+        f"indexrelid = pg_catalog.to_regclass('{literal}')) THEN DROP INDEX {full}; END IF; END $$"
+    )
+    return OnlineItem("index", name, drop, make=(drop_half, build), replace=(drop, build))
 
 
 def online_check(name: str, table: str, schema: str | None, condition: str) -> OnlineItem:
     """Return a check."""
-    drop = alter_table(table, schema, f"DROP CONSTRAINT IF EXISTS {quoted(name)}")
-    add = f"ADD CONSTRAINT {quoted(name)} CHECK ({condition}) NOT VALID"
-    validate = f"VALIDATE CONSTRAINT {quoted(name)}"
-    make = (drop, alter_table(table, schema, add), alter_table(table, schema, validate))
-    return OnlineItem("check", name, drop, make)
+    quoted_name = quoted(name)
+    drop = f"DROP CONSTRAINT IF EXISTS {quoted_name}"
+    add = f"{drop}, ADD CONSTRAINT {quoted_name} CHECK ({condition}) NOT VALID"
+    make = (
+        alter_table(table, schema, add),
+        alter_table(table, schema, f"VALIDATE CONSTRAINT {quoted_name}"),
+    )
+    return OnlineItem("check", name, alter_table(table, schema, drop), make=make, replace=make)
 
 
 class OnlineChange(ops.MigrateOperation):
@@ -85,8 +97,9 @@ class OnlineChange(ops.MigrateOperation):
 
     def steps(self) -> Iterator[str]:
         """Return the statements: first for all that is new, then for what it replaces."""
+        old = {item.name for item in self.dropped}
         for item in self.made:
-            yield from map(without_parameters, item.make)
+            yield from map(without_parameters, item.replace if item.name in old else item.make)
         names = {item.name for item in self.made}
         for item in self.dropped:
             if item.name not in names:

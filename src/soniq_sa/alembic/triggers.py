@@ -10,7 +10,7 @@ from alembic.operations import ops
 from sqlalchemy import Connection, Table
 
 from soniq_sa.alembic.differences import Difference
-from soniq_sa.alembic.live import LiveFunction, read_functions, read_job_tables
+from soniq_sa.alembic.live import LiveFunction, read_functions, read_our_tables, read_table
 from soniq_sa.alembic.operations import ReversibleSQL
 from soniq_sa.alembic.sql_text import same_body
 from soniq_sa.models.roles import options_of
@@ -38,7 +38,7 @@ def compare_triggers(
     }
     for key, trigger in wanted.items():
         upgrade_ops.ops.extend(_made(trigger, live.get(key)))
-    going = _put_drops_last(upgrade_ops, read_job_tables(connection, schemas))
+    going = _put_drops_last(connection, upgrade_ops, read_our_tables(connection, schemas))
     leaving = [
         operation
         for key, function in live.items()
@@ -50,7 +50,9 @@ def compare_triggers(
     upgrade_ops.ops[position:position] = leaving
 
 
-def _put_drops_last(upgrade_ops: ops.UpgradeOps, known: AbstractSet[Key]) -> set[Key]:
+def _put_drops_last(
+    connection: Connection, upgrade_ops: ops.UpgradeOps, known: AbstractSet[Key]
+) -> set[Key]:
     """Drop our tables behind the foreign keys and tables of the user that refer to them."""
     drops = [
         operation
@@ -60,8 +62,20 @@ def _put_drops_last(upgrade_ops: ops.UpgradeOps, known: AbstractSet[Key]) -> set
     ]
     for operation in drops:
         upgrade_ops.ops.remove(operation)
+        _keep_storage(connection, operation)
     upgrade_ops.ops.extend(drops)
     return {(operation.schema, operation.table_name) for operation in drops}
+
+
+def _keep_storage(connection: Connection, operation: ops.DropTableOp) -> None:
+    """Let the downgrade make the table as it is; SQLAlchemy 2.0 reflects no storage parameters."""
+    live = read_table(connection, operation.schema, operation.table_name)
+    operation.table_kw.pop("postgresql_with", None)
+    if live is not None and live.storage:
+        parameters = ", ".join(pair.replace("=", " = ", 1) for pair in live.storage)
+        operation.table_kw["postgresql_using"] = f"heap WITH ({parameters})"
+    if live is not None and live.volatile:
+        operation.prefixes = ["UNLOGGED"]
 
 
 def _made(trigger: WakeTrigger, live: LiveFunction | None) -> Iterator[ReversibleSQL]:

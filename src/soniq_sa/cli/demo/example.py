@@ -6,8 +6,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-import soniq_sa
-from soniq_sa.cli.demo.failure import DemoFailedError
+from soniq_sa.cli.shipped import shipped_folder
 
 PACKAGES = ("fastapi", "httpx2", "uvicorn")
 APP = "shop.app:app"
@@ -21,12 +20,7 @@ def missing_packages() -> list[str]:
 
 def examples_folder() -> Path:
     """Return the folder with the package `shop`: of a checkout, or inside the installed wheel."""
-    package = Path(soniq_sa.__file__).resolve().parent
-    candidates = (package / "examples", package.parents[1] / "examples")
-    for folder in candidates:
-        if (folder / "shop" / "alembic.ini").is_file():
-            return folder
-    raise DemoFailedError(f"the example shop is in none of: {', '.join(map(str, candidates))}")
+    return shipped_folder("examples", "shop/alembic.ini")
 
 
 def environment(database_url: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from soniq_sa.cli.schema.init_metadata import MetadataPlace
 from soniq_sa.models.roles import registered
 
 _ADD = f"autogenerate_plugins={LIST}"
+_NO_NEWLINE = "\n\\ No newline at end of file\n"
 _NONE = (
     "target_metadata is None (line {line}): autogenerate has no models to compare. Set it to the "
     "metadata of your models, or say where that is: --metadata models:Base.metadata"
@@ -61,9 +63,8 @@ class EnvChange:
             _lines(self.text),
             f"a/{self.shown_path}",
             f"b/{self.shown_path}",
-            lineterm="",
         )
-        return "".join(f"{line}\n" for line in lines)
+        return "".join(line if line.endswith("\n") else f"{line}{_NO_NEWLINE}" for line in lines)
 
     def write(self) -> None:
         """Write the new text."""
@@ -175,4 +176,5 @@ def _checked(text: str, path: Path) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    return re.findall(r"[^\n]*\n|[^\n]+", plain)

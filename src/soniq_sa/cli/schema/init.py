@@ -12,7 +12,6 @@ import typer
 
 from soniq_sa.cli.schema.env_change import EnvChange, env_change
 from soniq_sa.cli.schema.env_search import USUAL_FOLDER, find_env
-from soniq_sa.cli.schema.init_failure import InitFailedError
 from soniq_sa.cli.schema.init_metadata import DEFAULT, parse_place
 from soniq_sa.cli.schema.init_project import NewProject, make_project
 from soniq_sa.cli.schema.template_folder import find_template
@@ -55,19 +54,15 @@ def init(
     something is left to do by hand.
     """
     place = parse_place(metadata) if metadata is not None else None
-    try:
-        env = None if template is not None else find_env(directory)
-        if env is not None:
-            _change(env_change(env, place), yes=yes, as_json=as_json)
-            return
-        project = make_project(
-            directory or USUAL_FOLDER,
-            find_template(template or "async", "--template"),
-            place or parse_place(DEFAULT),
-        )
-    except InitFailedError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise typer.Exit(FAILED) from None
+    env = None if template is not None else find_env(directory)
+    if env is not None:
+        _change(env_change(env, place), yes=yes, as_json=as_json)
+        return
+    project = make_project(
+        directory or USUAL_FOLDER,
+        find_template(template or "async", "--template"),
+        place or parse_place(DEFAULT),
+    )
     if as_json:
         typer.echo(json.dumps(_project_document(project), indent=2))
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from soniq_sa.errors import SoniqError
 
-class InitFailedError(Exception):
+
+class InitFailedError(SoniqError):
     """The message says what is in the way, and what to do next."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import soniq_sa
+from soniq_sa.cli.shipped import shipped_folder
 from soniq_sa.errors import OptionError, did_you_mean
 
 _MARK = "alembic.ini.mako"
-_MISSING = "the templates for Alembic are in none of: {folders}. Install soniq-sa again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,4 @@ def find_template(name: str, option: str) -> Template:
 
 def templates_folder() -> Path:
     """Return the folder with the templates: of a checkout, or inside the installed wheel."""
-    package = Path(soniq_sa.__file__).resolve().parent
-    candidates = (package / "alembic_templates", package.parents[1] / "alembic_templates")
-    for folder in candidates:
-        if (folder / "async" / _MARK).is_file():
-            return folder
-    raise FileNotFoundError(_MISSING.format(folders=", ".join(map(str, candidates))))
+    return shipped_folder("alembic_templates", f"async/{_MARK}")
