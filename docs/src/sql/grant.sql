@@ -1,0 +1,1 @@
+GRANT INSERT ON soniq_jobs TO reports;
