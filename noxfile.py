@@ -23,8 +23,8 @@ PACKAGE = ".[container,demo,psycopg]"
 # tests/typing belongs to the session `types`.
 APART = ["tests/typing"]
 # Real processes, signals and deadlines: they want the machine for themselves, and run one at a time.
-ALONE = ["tests/demo", "tests/faults", "tests/process"]
-TOGETHER = ["-n", "2", *(f"--ignore={folder}" for folder in [*APART, *ALONE])]
+ALONE = ["tests/alembic/test_under_load.py", "tests/demo", "tests/faults", "tests/process"]
+TOGETHER = ["-n", "2", *(f"--ignore={path}" for path in [*APART, *ALONE])]
 IN_WHEEL = [
     ".dist-info/entry_points.txt",
     ".dist-info/licenses/LICENSE",
