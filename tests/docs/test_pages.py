@@ -12,7 +12,7 @@ import pytest
 
 import soniq_sa.errors
 from docs.src.write import PAGES, ROOT, blocks, current, source_text
-from soniq_sa.cli.main import FAILED, SCHEMA, UNREACHABLE, USAGE
+from soniq_sa.cli.exits import FAILED, SCHEMA, UNREACHABLE, USAGE
 from soniq_sa.cli.worker import worker
 from soniq_sa.errors import SoniqError
 from soniq_sa.settings import Settings

@@ -33,9 +33,7 @@ def test_each_block_of_the_quickstart_does_what_the_page_says(
 def follow(step: Block, folder: Path, terminal: Terminal) -> None:
     """Do what the page says beside a block."""
     name = step.source.name
-    if name == "env.py":
-        replace(folder / "migrations" / name, r"target_metadata = None\n", step.text)
-    elif step.region == "enqueue":
+    if step.region == "enqueue":
         replace(folder / name, r"( +session\.enqueue\(.*\n)+", indented(step.text, 8))
     elif step.language == "python":
         (folder / name).write_text(step.text, "utf-8")

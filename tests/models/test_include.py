@@ -54,6 +54,11 @@ def enqueue_and_read(base: Any, engine: Engine) -> list[Any]:
         return list(connection.execute(select(soniq.models.jobs)).all())
 
 
+def test_a_foreign_key_to_a_job_may_have_a_name() -> None:
+    assert job_fk(name="fk_report_job").name == "fk_report_job"
+    assert job_fk().name is None
+
+
 def test_create_all_makes_the_tables_of_soniq_and_no_others(engine: Engine) -> None:
     base = new_base()
 

@@ -11,6 +11,7 @@ def job_fk(
     column: Any = "soniq_jobs.id",
     *,
     ondelete: Literal["SET NULL", "CASCADE", "RESTRICT", "NO ACTION"] = "SET NULL",
+    name: str | None = None,
 ) -> ForeignKey:
     """Return a foreign key to the job table that is checked at commit.
 
@@ -20,10 +21,12 @@ def job_fk(
 
     column: The id of the job: a column, ``Job.id``, or its name. Default ``"soniq_jobs.id"``.
     ondelete: What happens to the row when the job is deleted. Default ``"SET NULL"``.
+    name: The name of the constraint. Default: by the metadata's naming convention. Without either,
+        Alembic can add the key to a table, and cannot drop it again.
 
     Example::
 
         class Report(Base):
             job_id: Mapped[uuid.UUID | None] = mapped_column(job_fk())
     """
-    return ForeignKey(column, ondelete=ondelete, deferrable=True, initially="DEFERRED")
+    return ForeignKey(column, ondelete=ondelete, name=name, deferrable=True, initially="DEFERRED")

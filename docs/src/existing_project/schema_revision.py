@@ -1,0 +1,4 @@
+# ruff: noqa: F821
+# region create
+op.execute("CREATE SCHEMA jobs")
+# endregion

@@ -1,0 +1,1 @@
+SELECT count(*) FROM soniq_jobs WHERE state IN ('scheduled', 'queued', 'processing');
