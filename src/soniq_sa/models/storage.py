@@ -2,9 +2,9 @@
 
 The job table is updated at every claim and every end, and none of these updates is heap-only: the
 state stands in the predicates of the indexes. So its pages keep room for the next versions of their
-rows (a sixth less WAL per job), and it is vacuumed by numbers of rows instead of a share of the table,
-however many finished jobs it holds. Vacuum does not give pages back to the system, because that locks
-the workers out.
+rows, which is less to log than a page elsewhere, and it is vacuumed by numbers of rows instead of a
+share of the table, however many finished jobs it holds. Vacuum does not give pages back to the system,
+because that locks the workers out.
 
 The parameters stand behind ``USING heap``: SQLAlchemy 2.0 has no ``postgresql_with`` for tables, and a
 migration that is made with 2.1 must run with 2.0.
