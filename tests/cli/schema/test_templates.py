@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from soniq_sa.cli.shipped import shipped_folder
 from tests.alembic_templates.project import TEMPLATES, Project
 from tests.cli.commands import soniq_sa
 
@@ -14,7 +15,7 @@ def test_each_template_is_listed_with_its_description_and_its_folder(tmp_path: P
     assert (done.returncode, done.stderr) == (0, "")
     for name in NAMES:
         assert (TEMPLATES / name / "README").read_text().splitlines()[0] in done.stdout
-        assert f"{TEMPLATES / name}\n" in done.stdout
+        assert f"{shipped_folder('alembic_templates', 'async/env.py') / name}\n" in done.stdout
     assert 'alembic init -t "$(soniq-sa schema templates --path async)" migrations' in done.stdout
 
 
