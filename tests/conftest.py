@@ -11,7 +11,6 @@ import pytest
 
 from soniq_sa.localserver import LocalServer, local_server
 
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts a command in the background has it ignore Ctrl-C, and all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
