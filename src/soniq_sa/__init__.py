@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soniq_sa.app import Soniq
+    from soniq_sa.asks import Cancel, Discard, Retry, Snooze
     from soniq_sa.context import JobContext, Locked, inject
+    from soniq_sa.dead_filter import DeadLetterFilters
+    from soniq_sa.dead_letters import DeadLetter, DeadLetters, DeadLetterStats
     from soniq_sa.errors import (
         AppNotFoundError,
         CommitRefusedError,
@@ -22,11 +25,20 @@ if TYPE_CHECKING:
         EntityGoneError,
         EntityReferenceError,
         InvalidArgumentsError,
+        InvalidResultError,
+        JobCancelledError,
+        JobDeadError,
+        JobExpiredError,
+        JobNotFoundError,
+        JobTimeoutError,
         LeaseLostError,
+        MiddlewareError,
         MixinOrderError,
         NoDatabaseError,
         NoDriverError,
         OptionError,
+        ResourceError,
+        ResultTimeoutError,
         RunError,
         SchemaMissingError,
         SessionTypeError,
@@ -35,9 +47,13 @@ if TYPE_CHECKING:
         TaskDefinitionError,
         UnknownOptionError,
         UnknownQueueError,
+        WaitError,
     )
     from soniq_sa.handle import JobHandle
-    from soniq_sa.options import JobOptions
+    from soniq_sa.hooks import CallNext, NewJob
+    from soniq_sa.options import JobOptions, Priority
+    from soniq_sa.record import JobRecord
+    from soniq_sa.retrying import RetryPolicy
     from soniq_sa.runtime.worker import Worker
     from soniq_sa.session import (
         AsyncSoniqSession,
@@ -48,40 +64,65 @@ if TYPE_CHECKING:
     )
     from soniq_sa.states import JobState
     from soniq_sa.task import Task
+    from soniq_sa.task_options import TaskOptions
 
 __all__ = [
     "AppNotFoundError",
     "AsyncSoniqSession",
+    "CallNext",
+    "Cancel",
     "CommitRefusedError",
     "ConfigurationError",
     "DatabaseError",
     "DatabaseUnreachableError",
+    "DeadLetter",
+    "DeadLetterFilters",
+    "DeadLetterStats",
+    "DeadLetters",
+    "Discard",
     "EnqueueError",
     "EnqueueMixin",
     "EntityGoneError",
     "EntityReferenceError",
     "InvalidArgumentsError",
+    "InvalidResultError",
+    "JobCancelledError",
     "JobContext",
+    "JobDeadError",
+    "JobExpiredError",
     "JobHandle",
+    "JobNotFoundError",
     "JobOptions",
+    "JobRecord",
     "JobState",
+    "JobTimeoutError",
     "LeaseLostError",
     "Locked",
+    "MiddlewareError",
     "MixinOrderError",
+    "NewJob",
     "NoDatabaseError",
     "NoDriverError",
     "OptionError",
+    "Priority",
+    "ResourceError",
+    "ResultTimeoutError",
+    "Retry",
+    "RetryPolicy",
     "RunError",
     "SchemaMissingError",
     "SessionTypeError",
+    "Snooze",
     "Soniq",
     "SoniqError",
     "SoniqSession",
     "TablesMissingError",
     "Task",
     "TaskDefinitionError",
+    "TaskOptions",
     "UnknownOptionError",
     "UnknownQueueError",
+    "WaitError",
     "Worker",
     "enqueue",
     "enqueue_many",
@@ -90,7 +131,10 @@ __all__ = [
 
 _HOMES = {
     "soniq_sa.app": ("Soniq",),
+    "soniq_sa.asks": ("Cancel", "Discard", "Retry", "Snooze"),
     "soniq_sa.context": ("JobContext", "Locked", "inject"),
+    "soniq_sa.dead_filter": ("DeadLetterFilters",),
+    "soniq_sa.dead_letters": ("DeadLetter", "DeadLetterStats", "DeadLetters"),
     "soniq_sa.errors": (
         "AppNotFoundError",
         "CommitRefusedError",
@@ -101,11 +145,20 @@ _HOMES = {
         "EntityGoneError",
         "EntityReferenceError",
         "InvalidArgumentsError",
+        "InvalidResultError",
+        "JobCancelledError",
+        "JobDeadError",
+        "JobExpiredError",
+        "JobNotFoundError",
+        "JobTimeoutError",
         "LeaseLostError",
+        "MiddlewareError",
         "MixinOrderError",
         "NoDatabaseError",
         "NoDriverError",
         "OptionError",
+        "ResourceError",
+        "ResultTimeoutError",
         "RunError",
         "SchemaMissingError",
         "SessionTypeError",
@@ -114,9 +167,13 @@ _HOMES = {
         "TaskDefinitionError",
         "UnknownOptionError",
         "UnknownQueueError",
+        "WaitError",
     ),
+    "soniq_sa.hooks": ("CallNext", "NewJob"),
     "soniq_sa.handle": ("JobHandle",),
-    "soniq_sa.options": ("JobOptions",),
+    "soniq_sa.options": ("JobOptions", "Priority"),
+    "soniq_sa.record": ("JobRecord",),
+    "soniq_sa.retrying": ("RetryPolicy",),
     "soniq_sa.runtime.worker": ("Worker",),
     "soniq_sa.session": (
         "AsyncSoniqSession",
@@ -127,6 +184,7 @@ _HOMES = {
     ),
     "soniq_sa.states": ("JobState",),
     "soniq_sa.task": ("Task",),
+    "soniq_sa.task_options": ("TaskOptions",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from soniq_sa.control import Control
 from soniq_sa.databases import AnyEngine, AnySessionmaker, Databases
+from soniq_sa.dead_letters import DeadLetters
 from soniq_sa.errors import ConfigurationError
 from soniq_sa.events import Events
 from soniq_sa.handle import JobHandle
+from soniq_sa.hooks import HookDecorators
 from soniq_sa.models.roles import Models
-from soniq_sa.options import (
-    DEFAULT_PRIORITY,
-    DEFAULT_QUEUE,
-    DEFAULT_RETRIES,
-    DEFAULT_RETRY_DELAY,
-    EnqueueOptions,
-    Seconds,
-    check_priority,
-    check_queue,
-    check_seconds,
-    check_task_name,
-    check_whole,
-)
+from soniq_sa.options import check_task_name
+from soniq_sa.resources import ResourceDecorator, Resources
 from soniq_sa.session import enqueue_committed
 from soniq_sa.task import AsyncTask, SyncTask, Task, Tasks, default_name, task_class
+from soniq_sa.task_options import TaskOptions, check_task_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +45,7 @@ class JobDecorator:
         return self._make(handler)
 
 
-class Application:
+class Application(HookDecorators, ResourceDecorator):
     """Tasks, tables and database of one application. Two of them share nothing."""
 
     def __init__(
@@ -65,8 +58,12 @@ class Application:
         queues: Iterable[str] = (),
     ) -> None:
         self.tasks = Tasks(metadata, queues)
+        self.hooks = self.tasks.hooks
+        self.resources = Resources()
         self.databases = Databases(engine, sessionmaker, database_url)
         self.events = Events()
+        self.control = Control(self.tasks, self.databases)
+        self.dead_letters = DeadLetters(self.tasks, self.databases)
 
     @property
     def models(self) -> Models:
@@ -80,61 +77,30 @@ class Application:
     @overload
     def job(self, handler: Callable[P, R], /) -> SyncTask[P, R]: ...
     @overload
-    def job(
-        self,
-        *,
-        name: str | None = None,
-        queue: str = DEFAULT_QUEUE,
-        priority: int = DEFAULT_PRIORITY,
-        retries: int = DEFAULT_RETRIES,
-        retry_delay: Seconds = DEFAULT_RETRY_DELAY,
-        timeout: Seconds | None = None,
-    ) -> JobDecorator: ...
-    def job(
-        self,
-        handler: Callable[..., Any] | None = None,
-        *,
-        name: str | None = None,
-        queue: str = DEFAULT_QUEUE,
-        priority: int = DEFAULT_PRIORITY,
-        retries: int = DEFAULT_RETRIES,
-        retry_delay: Seconds = DEFAULT_RETRY_DELAY,
-        timeout: Seconds | None = None,
-    ) -> Any:
-        """Register a function as a task: ``@soniq.job`` or ``@soniq.job(...)``.
+    def job(self, **options: Unpack[TaskOptions]) -> JobDecorator: ...
+    def job(self, handler: Callable[..., Any] | None = None, **options: Unpack[TaskOptions]) -> Any:
+        """Register a function as a task: ``@soniq.job`` or ``@soniq.job(...)``; see `TaskOptions`.
 
-        name: The task name, stored in every job. Default: the function's module and qualified name.
-        queue: The queue of its jobs, read at enqueue. Default ``"default"``.
-        priority: 1 to 1000, lower runs first, read at enqueue. Default 100.
-        retries: How often a failed attempt is repeated, read at enqueue. Default 3.
-        retry_delay: Seconds between a failed attempt and the next, read at run time. Default 5.
-        timeout: Seconds that an attempt may take, read at run time. None: the worker's setting
-            (300 by default). 0: no limit.
-
-        Raises `OptionError` for a value outside its bounds, and `TaskDefinitionError` for a name
-        that is taken or a handler that cannot be a task.
+        Raises `OptionError` for a value outside its bounds, `UnknownOptionError` for an option that
+        does not exist, and `TaskDefinitionError` for a name that is taken or a handler that cannot be
+        a task.
 
         Example::
 
             @soniq.job(queue="billing", retries=5, timeout=30)
             async def send_invoice(order: Order, *, session: AsyncSession = inject()) -> None: ...
         """
-        defaults = EnqueueOptions(
-            queue=check_queue(queue),
-            priority=check_priority(priority),
-            max_attempts=check_whole("retries", retries, 0, 1_000_000) + 1,
-        )
-        delay = check_seconds("retry_delay", retry_delay)
-        limit = None if timeout is None else check_seconds("timeout", timeout)
+        checked = check_task_options(options)
 
         def register(function: Callable[..., Any]) -> Task[..., Any]:
             task = task_class(function)(
                 function,
                 tasks=self.tasks,
-                name=check_task_name(name or default_name(function)),
-                defaults=defaults,
-                retry_delay=delay,
-                timeout=limit,
+                name=checked.name or check_task_name(default_name(function)),
+                defaults=checked.defaults,
+                retrying=checked.retrying,
+                timeout=checked.timeout,
+                aliases=checked.aliases,
             )
             self.tasks.add(task)
             return task

@@ -22,7 +22,6 @@ from typing import (
 )
 
 from pydantic import (
-    ConfigDict,
     PydanticSchemaGenerationError,
     TypeAdapter,
     ValidationError,
@@ -37,17 +36,10 @@ from soniq_sa.annotations import aware, is_exact
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
 from soniq_sa.json_text import as_jsonb, dump, storable_text
+from soniq_sa.results import CONFIG, ResultCodec
 from soniq_sa.signature import EntityParameter, Injection, Shape, read_parameters
 
 _REMEDIES = {"timezone_aware": ", which has none: write datetime.now(UTC)"}
-
-_CONFIG = ConfigDict(
-    extra="forbid",
-    arbitrary_types_allowed=False,
-    allow_inf_nan=False,
-    ser_json_bytes="base64",
-    val_json_bytes="base64",
-)
 
 
 @dataclass(slots=True)
@@ -115,6 +107,7 @@ class Codec:
             name: EntityKey(parameter.entity, label)
             for name, parameter in self.parameters.entities.items()
         }
+        self.result = ResultCodec(self.parameters.returns, label)
         self._exact = all(is_exact(kind) for kind in self.parameters.plain.values())
 
     @property
@@ -129,13 +122,18 @@ class Codec:
         arguments = self._bind(args, kwargs)
         if not self._keys:
             values = self._encode_plain(arguments)
-            return Encoded(values, storable_text(values, self.label))
+            return Encoded(
+                values,
+                storable_text(values, f"{self.label}(): the arguments", InvalidArgumentsError),
+            )
         plain = {name: value for name, value in arguments.items() if name not in self._keys}
         values = self._encode_plain(plain)
         encoded = Encoded(values, "")
         for name in arguments.keys() & self._keys.keys():
             values[name] = self._encode_entities(name, arguments[name], encoded)
-        encoded.text = storable_text(values, self.label)
+        encoded.text = storable_text(
+            values, f"{self.label}(): the arguments", InvalidArgumentsError
+        )
         return encoded
 
     def decode(self, text: str) -> dict[str, Any]:
@@ -258,7 +256,7 @@ class Codec:
         arguments = TypedDict("arguments", fields)  # type: ignore[misc] # made from a signature
         try:
             generic: Any = tuple
-            return TypeAdapter(generic[with_config(_CONFIG)(arguments)], config=_CONFIG)
+            return TypeAdapter(generic[with_config(CONFIG)(arguments)], config=CONFIG)
         except (PydanticSchemaGenerationError, PydanticUserError) as error:
             raise TaskDefinitionError(
                 f"Task {self.label}: an argument cannot be stored as JSON. {error}"

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from logging import Logger, LoggerAdapter, getLogger
 from typing import Any, Final
 from uuid import UUID
+
+
+@dataclass(slots=True)
+class CancelFlag:
+    """Whether a running job is to be cancelled; set on the event loop, read in any thread."""
+
+    is_set: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +29,8 @@ class JobContext:
     worker_id: The worker that runs the job.
     run_at: The earliest time the job was allowed to run, by the database's clock.
     created_at: The start of the transaction that enqueued the job.
+    tags: The words given at enqueue.
+    headers: The text by name given at enqueue, such as a trace context.
     """
 
     job_id: UUID
@@ -30,6 +41,29 @@ class JobContext:
     worker_id: UUID
     run_at: datetime
     created_at: datetime
+    tags: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cancel_flag: CancelFlag = field(default_factory=CancelFlag, repr=False, compare=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Tell whether the job is to be cancelled: a sync handler looks here, and raises `Cancel`."""
+        return self.cancel_flag.is_set
+
+    @property
+    def logger(self) -> LoggerAdapter[Logger]:
+        """Return the logger named like the task, whose records carry the job.
+
+        Each record has the attributes ``job_id``, ``task``, ``queue`` and ``attempt``, for formatters
+        and handlers of yours.
+        """
+        fields = {
+            "job_id": str(self.job_id),
+            "task": self.task,
+            "queue": self.queue,
+            "attempt": self.attempt,
+        }
+        return LoggerAdapter(getLogger(self.task), fields)
 
 
 class Injected:

@@ -17,11 +17,21 @@
     │   └── SessionTypeError        E03  the first argument is no SQLAlchemy session (also a TypeError)
     ├── DatabaseError
     │   ├── SchemaMissingError      D01  tables or columns are missing in the database
-    │   └── DatabaseUnreachableError D02 no connection could be made
+    │   ├── DatabaseUnreachableError D02 no connection could be made
+    │   └── JobNotFoundError        D03  no such job, or none in the needed state (also a LookupError)
+    ├── WaitError                   a job that was waited for gave no result
+    │   ├── JobDeadError            W01  it is dead: its retries are exhausted, or it gave up
+    │   │   └── JobExpiredError     W02  it was not begun in time
+    │   ├── JobCancelledError       W03  it was cancelled
+    │   └── ResultTimeoutError      W04  it has not ended yet (also a TimeoutError)
+    ├── ResourceError               S01  a resource of the worker could not be opened, or has ended
     └── RunError                    seen by handlers and in a job's recorded error
         ├── CommitRefusedError      R01  the handler tried to commit the session that soniq-sa commits
         ├── LeaseLostError          R02  this worker no longer owns the job; its writes are rolled back
-        └── EntityGoneError         R03  the row that an argument refers to is not there
+        ├── EntityGoneError         R03  the row that an argument refers to is not there
+        ├── JobTimeoutError         R04  an attempt took too long (also a TimeoutError); for policies
+        ├── InvalidResultError      R05  what a handler returned cannot be stored (also a TypeError)
+        └── MiddlewareError         R06  a middleware did not call and await ``call_next()`` once
 
 Each message says what happened, with which value, and what to do next; ``code`` is stable.
 """
@@ -139,6 +149,46 @@ class DatabaseUnreachableError(DatabaseError):
     code = "D02"
 
 
+class JobNotFoundError(DatabaseError, LookupError):
+    """Say that no job has that id, or that it is not in the state that the call needs."""
+
+    code = "D03"
+
+
+class WaitError(SoniqError):
+    """Stand above what keeps a job that is waited for from giving a result."""
+
+
+class JobDeadError(WaitError):
+    """Say why a job is dead, with the error of its last attempt."""
+
+    code = "W01"
+
+
+class JobExpiredError(JobDeadError):
+    """Say that a job was not begun before it expired."""
+
+    code = "W02"
+
+
+class JobCancelledError(WaitError):
+    """Say that a job was cancelled, and why."""
+
+    code = "W03"
+
+
+class ResultTimeoutError(WaitError, TimeoutError):
+    """Say that a job has not ended in the time that was given; it goes on."""
+
+    code = "W04"
+
+
+class ResourceError(SoniqError):
+    """Name the resource of a worker that could not be opened, or say that one has ended."""
+
+    code = "S01"
+
+
 class RunError(SoniqError):
     """Stand above errors inside the run of a job."""
 
@@ -159,6 +209,24 @@ class EntityGoneError(RunError):
     """Name the entity that an argument refers to and that is not in the database."""
 
     code = "R03"
+
+
+class InvalidResultError(RunError, TypeError):
+    """Say why what a handler returned cannot be stored, or cannot be read back."""
+
+    code = "R05"
+
+
+class MiddlewareError(RunError):
+    """Name the middleware that did not call and await ``call_next()`` once."""
+
+    code = "R06"
+
+
+class JobTimeoutError(RunError, TimeoutError):
+    """Tell a `RetryPolicy`, ``retry_on`` and ``give_up_on`` that soniq-sa ended the attempt."""
+
+    code = "R04"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

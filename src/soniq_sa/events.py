@@ -66,6 +66,25 @@ class JobFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JobSnoozed(Event):
+    """A handler put its job off for ``delay`` seconds, and that is committed."""
+
+    job_id: UUID
+    task: str
+    delay: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled(Event):
+    """A job was ended in the state ``cancelled``, and that is committed."""
+
+    job_id: UUID
+    task: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobLost(Event):
     """A job belonged to another worker when this one wanted to write its end."""
 
@@ -132,6 +151,26 @@ class PartFailed(Event):
     """A part of the worker met an error that nobody foresaw; it tries again."""
 
     part: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed(Event):
+    """A hook raised, or a middleware after the commit; the job goes on. ``kind``: its decorator."""
+
+    job_id: UUID
+    task: str
+    kind: str
+    hook: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFailed(Event):
+    """A resource of the worker failed ``when`` it was opened, in use, or closed."""
+
+    resource: str
+    when: str
     error: str
 
 

@@ -10,46 +10,36 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from soniq_sa.errors import InvalidArgumentsError
+from soniq_sa.errors import SoniqError
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
-def storable_text(values: dict[str, Any], label: str) -> str:
-    """Return ``values`` as JSON; raise `InvalidArgumentsError`, naming ``label``, if it cannot be stored."""
+def storable_text(values: Any, subject: str, refusal: type[SoniqError]) -> str:
+    """Return ``values`` as JSON; raise ``refusal``, naming ``subject``, if it cannot be stored."""
     try:
         text = dump(values)
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise InvalidArgumentsError(
-            f"{label}(): a text argument holds the lone surrogate "
-            f"{error.object[error.start]!a}, which PostgreSQL cannot store."
+        raise refusal(
+            f"{subject} hold the lone surrogate {error.object[error.start]!a}, which PostgreSQL cannot "
+            "store."
         ) from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidArgumentsError(
-            f"{label}(): the arguments cannot be written as JSON: {error}."
-        ) from error
+        raise refusal(f"{subject} cannot be written as JSON: {error}.") from error
     if size > MAX_BYTES:
-        raise InvalidArgumentsError(
-            f"{label}(): the arguments take {size:,} bytes as JSON, the limit is "
+        raise refusal(
+            f"{subject} take {size:,} bytes as JSON, the limit is "
             f"{MAX_BYTES:,}. Store the value in a table and pass its key."
         )
-    _check_depth(values, text, label)
-    if "\\u0000" in text and any("\0" in one for one in _texts(values)):
-        raise InvalidArgumentsError(
-            f"{label}(): a text argument holds U+0000, which PostgreSQL cannot store."
-        )
-    return text
-
-
-def _check_depth(values: dict[str, Any], text: str, label: str) -> None:
     brackets = text.count("[") + text.count("{")
     if brackets > MAX_DEPTH and _is_deeper(values, MAX_DEPTH):
-        raise InvalidArgumentsError(
-            f"{label}(): the arguments are nested deeper than {MAX_DEPTH} levels."
-        )
+        raise refusal(f"{subject} are nested deeper than {MAX_DEPTH} levels.")
+    if "\\u0000" in text and any("\0" in one for one in _texts(values)):
+        raise refusal(f"{subject} hold U+0000, which PostgreSQL cannot store.")
+    return text
 
 
 def dump(values: Any) -> str:

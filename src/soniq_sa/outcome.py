@@ -9,12 +9,12 @@ from soniq_sa.states import AttemptOutcome, Reason
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The handler returned, and the end of the job is still to be written."""
+    """The handler returned, and the end of the job is still to be written.
 
+    result: What it returned, as JSON; None for nothing.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The handler returned, and its own session has committed the end of the job."""
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,36 @@ class Failed:
     error: What to keep for people, already safe to store.
     reason: Why the job is dead if this was its last attempt.
     delay: Seconds until the next attempt; None if there must not be one.
+    outcome: What is kept of the attempt; None if the handler was never called, which consumes none.
     """
 
     summary: str
     error: str
-    outcome: AttemptOutcome
+    outcome: AttemptOutcome | None
     reason: Reason
     delay: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The handler put its job off; no attempt is consumed."""
+
+    delay: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The job is no longer wanted, says its handler."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The handler's own session has committed how the job goes on."""
+
+    as_: Done | Failed | Snoozed | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +67,11 @@ class Lost:
     """The job belongs to somebody else by now: nothing is written."""
 
 
-Outcome = Done | Settled | Failed | Released | Lost
+Otherwise = Failed | Snoozed | Cancelled
+"""How a run ends that is not done."""
+
+Outcome = Done | Otherwise | Settled | Released | Lost
 
 DONE = Done()
-SETTLED = Settled()
 RELEASED = Released()
 LOST = Lost()

@@ -48,6 +48,7 @@ class Injection(Enum):
     CONTEXT = "context"
     ASYNC_SESSION = "async session"
     SESSION = "session"
+    RESOURCE = "resource"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class Parameters:
     plain: Mapping[str, Any]
     entities: Mapping[str, EntityParameter]
     injected: Mapping[str, Injection]
+    resources: Mapping[str, Any]
     positional_only: tuple[str, ...]
+    returns: Any
 
 
 def read_parameters(
@@ -70,15 +73,17 @@ def read_parameters(
     hints = _hints(handler, label, scope)
     parameters = inspect.signature(handler).parameters.values()
     injected: dict[str, Injection] = {}
+    resources: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     entities: dict[str, EntityParameter] = {}
     arguments: list[inspect.Parameter] = []
     for parameter in parameters:
         annotation = hints.get(parameter.name, Any)
         if isinstance(parameter.default, Injected):
-            injected[parameter.name] = _injection(
-                annotation, parameter.name, label, is_async=is_async
-            )
+            kind = _injection(annotation, parameter.name, label, is_async=is_async)
+            injected[parameter.name] = kind
+            if kind is Injection.RESOURCE:
+                resources[parameter.name] = _resource(annotation, parameter, label)
             continue
         _refuse_variadic(parameter, label)
         arguments.append(parameter)
@@ -94,7 +99,9 @@ def read_parameters(
         plain=plain,
         entities=entities,
         injected=injected,
+        resources=resources,
         positional_only=tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY),
+        returns=hints.get("return", inspect.Signature.empty),
     )
 
 
@@ -117,7 +124,7 @@ def _refuse_variadic(parameter: inspect.Parameter, label: str) -> None:
 
 
 def _injection(annotation: Any, name: str, label: str, *, is_async: bool) -> Injection:
-    kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    kind = _bare(annotation)
     if isinstance(kind, type):
         if issubclass(kind, JobContext):
             return Injection.CONTEXT
@@ -130,10 +137,38 @@ def _injection(annotation: Any, name: str, label: str, *, is_async: bool) -> Inj
                 f"Task {label}: parameter {name!r} asks for {kind.__name__}. An async handler takes "
                 "an AsyncSession, a sync handler a Session."
             )
+    if may_be_resource(kind):
+        return Injection.RESOURCE
     raise TaskDefinitionError(
         f"Task {label}: parameter {name!r} asks to be injected as {annotation!r}. "
-        "What can be injected: JobContext, AsyncSession, Session."
+        "What can be injected: JobContext, AsyncSession, Session, and the types of resources."
     )
+
+
+def may_be_resource(kind: Any) -> bool:
+    """Tell whether handlers may get a resource by this type; whether there is one is not looked at."""
+    owner = get_origin(kind) or kind
+    if not isinstance(owner, type) or owner.__module__ in _NAMELESS or mapped(owner):
+        return False
+    return not issubclass(owner, JobContext | AsyncSession | Session)
+
+
+_NAMELESS = {"builtins", "types", "typing"}
+"""Modules whose classes do not say what a value is for; among them those of unions."""
+
+
+def _resource(annotation: Any, parameter: inspect.Parameter, label: str) -> Any:
+    """Return the type of a resource; whether there is one, the worker looks when it starts."""
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise TaskDefinitionError(
+            f"Task {label}: the parameter {parameter.name!r} is positional-only, and a resource is "
+            "given by name. Put it behind the slash."
+        )
+    return _bare(annotation)
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _entity_parameter(name: str, annotation: Any, label: str) -> EntityParameter | None:

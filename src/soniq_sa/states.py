@@ -42,6 +42,10 @@ class Reason(StrEnum):
     CRASHED_WORKER = "crashed worker"
     ENTITY_GONE = "entity gone"
     INVALID_ARGUMENTS = "invalid arguments"
+    INVALID_RESULT = "invalid result"
+    GAVE_UP = "gave up"
+    EXPIRED = "expired"
+    DISCARDED = "discarded"
 
 
 class AttemptOutcome(StrEnum):
@@ -52,3 +56,7 @@ class AttemptOutcome(StrEnum):
     CRASHED = "crashed"
     ENTITY_GONE = "entity gone"
     INVALID_ARGUMENTS = "invalid arguments"
+    INVALID_RESULT = "invalid result"
+    RETRIED = "retried"
+    CANCELLED = "cancelled"
+    DISCARDED = "discarded"

@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, Unpack, cast
 
 from sqlalchemy import MetaData
+from sqlalchemy.inspection import inspect as inspect_mapped
 
 from soniq_sa.deferred import make_codec
-from soniq_sa.errors import TaskDefinitionError
+from soniq_sa.errors import OptionError, TaskDefinitionError, UnknownOptionError, did_you_mean
+from soniq_sa.hooks import Hooks
 from soniq_sa.models.roles import Models
 from soniq_sa.options import (
     DEFAULT_QUEUE,
     EnqueueOptions,
     JobOptions,
     check_known_queue,
+    check_mapping,
     check_queue,
     merge_options,
 )
+from soniq_sa.retrying import Retrying
 
 if TYPE_CHECKING:
     from soniq_sa.codec import Codec
@@ -36,39 +40,60 @@ class Tasks:
 
     def __init__(self, metadata: MetaData, queues: Iterable[str]) -> None:
         self.metadata = metadata
+        self.hooks = Hooks()
         self.declared_queues = frozenset(map(check_queue, queues))
-        self._tasks: dict[str, Task[..., Any]] = {}
+        self._tasks: list[Task[..., Any]] = []
+        self._by_name: dict[str, Task[..., Any]] = {}
+        self.reader: Any = None
 
     def add(self, task: Task[..., Any]) -> None:
-        """Register ``task``; refuse a name that another handler has."""
-        other = self._tasks.setdefault(task.name, task)
-        if other is not task:
-            raise TaskDefinitionError(
-                f"Two tasks are named {task.name!r}: {_place(other)} and {_place(task)}. Give one of "
-                "them a name of its own: @soniq.job(name=...)."
-            )
+        """Register ``task``; refuse a name, or an earlier name, that another handler has."""
+        for name in (task.name, *task.aliases):
+            other = self._by_name.setdefault(name, task)
+            if other is not task:
+                raise TaskDefinitionError(
+                    f"Two tasks are named {name!r}: {_place(other)} and {_place(task)}. Give one of "
+                    "them a name of its own: @soniq.job(name=...)."
+                )
+        self._tasks.append(task)
 
     def get(self, name: str) -> Task[..., Any] | None:
-        """Return the task with that name, if there is one."""
-        return self._tasks.get(name)
+        """Return the task with that name, or that earlier name, if there is one."""
+        return self._by_name.get(name)
 
     def __iter__(self) -> Any:
-        return iter(self._tasks.values())
+        return iter(self._tasks)
 
     @property
     def names(self) -> list[str]:
-        """Return the task names, in the order of registration."""
-        return list(self._tasks)
+        """Return the names under which jobs of these tasks are stored, earlier ones too."""
+        return list(self._by_name)
 
     @property
     def queues(self) -> frozenset[str]:
         """Return every queue that is declared or that a task uses by default."""
-        used = {task.defaults.queue for task in self._tasks.values()}
+        used = {task.defaults.queue for task in self._tasks}
         return self.declared_queues | used | {DEFAULT_QUEUE}
 
     def check_queue(self, name: str) -> str:
         """Return ``name``; refuse an unknown queue if queues are declared, else a near miss."""
         return check_known_queue(name, self.queues, closed=bool(self.declared_queues))
+
+    def check_columns(self, columns: Mapping[str, Any]) -> None:
+        """Refuse values for attributes of the job class that are none, or are not the user's own."""
+        job = self.models.Job
+        ours = job.soniq_columns().keys()
+        theirs = [name for name in inspect_mapped(job).columns.keys() if name not in ours]  # noqa: SIM118 - keyed by attribute
+        for name in columns:
+            if name in ours:
+                raise OptionError(
+                    f"The column {name!r} is set by soniq-sa. Use the job option for it."
+                )
+            if name not in theirs:
+                known = f" Columns of yours: {', '.join(theirs)}." if theirs else ""
+                raise UnknownOptionError(
+                    f"{job.__name__} has no column {name!r}.{did_you_mean(name, theirs)}{known}"
+                )
 
     @functools.cached_property
     def models(self) -> Models:
@@ -84,8 +109,9 @@ class Task(Generic[P, R]):
 
     name: The task name, stored in the job row.
     defaults: The options of a job that is enqueued without others.
-    retry_delay: Seconds between a failed attempt and the next, read at run time.
+    retrying: When a failed attempt is repeated, read at run time.
     timeout: Seconds that an attempt may take, read at run time. None: the worker's setting. 0: none.
+    aliases: Earlier names, under which jobs may still be stored.
     """
 
     is_async = False
@@ -97,16 +123,18 @@ class Task(Generic[P, R]):
         tasks: Tasks,
         name: str,
         defaults: EnqueueOptions,
-        retry_delay: float,
+        retrying: Retrying,
         timeout: float | None,
+        aliases: tuple[str, ...] = (),
     ) -> None:
         self.handler = handler
         self.tasks = tasks
         self.name = name
         self.defaults = defaults
-        self.retry_delay = retry_delay
+        self.retrying = retrying
         self.timeout = timeout
-        self._scope = _local_scope(handler)
+        self.aliases = aliases
+        self._scope = local_scope(handler)
         functools.update_wrapper(cast("Callable[..., Any]", self), handler)
 
     def options(self, **options: Unpack[JobOptions]) -> Self:
@@ -121,6 +149,8 @@ class Task(Generic[P, R]):
         """
         if "queue" in options:
             self.tasks.check_queue(check_queue(options["queue"]))
+        if "columns" in options:
+            self.tasks.check_columns(check_mapping("columns", options["columns"]))
         changed = copy(self)
         changed.defaults = merge_options(self.defaults, cast("Mapping[str, object]", options))
         return changed
@@ -178,7 +208,7 @@ def default_name(handler: Callable[..., Any]) -> str:
     return f"{module}.{handler.__qualname__}".replace(".<locals>", "")
 
 
-def _local_scope(handler: Callable[..., Any]) -> dict[str, Any]:
+def local_scope(handler: Callable[..., Any]) -> dict[str, Any]:
     """Return the names around a handler that was defined inside a function.
 
     Its annotations may name classes that only that function, or one around it, knows.

@@ -9,12 +9,21 @@ BROAD = {"Exception", "BaseException"}
 # function -> why it may catch whatever comes
 BORDERS = {
     "events.py:Events.emit": "a subscriber of the user's must not stop the worker",
+    "options.py:shown": "the repr() of a value of the user's",
+    "runtime/failure.py:_after": "the user's retry policy: the job is retried all the same",
     "runtime/link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",
     "runtime/handler.py:_reach": "asyncpg errors of its own while it connects; others pass",
     "runtime/listener.py:Listener._listen": "asyncpg's errors; asyncpg is not imported here",
+    "runtime/lifespan.py:Lifespan._enter": "the user's resource: the worker does not start",
+    "runtime/lifespan.py:Lifespan._leave": "the user's resource: the others are closed all the same",
     "runtime/runner.py:Runner._outcome": "the user's handler: whatever it raises is the job's end",
     "runtime/service.py:Service._run": "one part of the worker must not end the worker",
+    "runtime/surroundings.py:Observers._tell": "a hook of the user's must not change how a job ends",
+    "runtime/surroundings.py:_CallNext.__call__": "what a handler raised, which passes on",
+    "runtime/surroundings.py:_Run.pass_on": "the user's middleware, behind the commit",
+    "runtime/surroundings.py:_Run.run": "the user's middleware: what it raises is the job's end",
     "runtime/threads.py:_Thread.call.run": "a thread's border: the error goes to the event loop",
+    "waiting.py:Waiter._listen": "asyncpg's errors; asyncpg is not imported here",
     "session/wakeup.py:_AsyncSender._send": "a thread's border; a wake-up is only a hint",
     "session/wakeup.py:_Sender.send": "a thread's border; a wake-up is only a hint",
 }

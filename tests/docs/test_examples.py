@@ -19,11 +19,22 @@ MODULES = {"shop.py", "jobs.py", "models.py", "typed.py"}
 """What the scripts import, and what the type checkers refuse."""
 SCRIPTS = [
     script
-    for folder in ("index", "enqueue", "guarantees", "worker")
+    for folder in (
+        "index",
+        "control",
+        "enqueue",
+        "guarantees",
+        "options",
+        "outcomes",
+        "results",
+        "retries",
+        "worker",
+    )
     for script in sorted((SOURCES / folder).glob("*.py"))
     if script.name not in MODULES
 ]
 TOLD_IN_ORDER = {
+    "dead_letters.md",
     "existing_project.md",
     "own_history.md",
     "quickstart.md",

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from soniq_sa import JobHandle, JobState
 from soniq_sa.statements.claim import claim_jobs
-from soniq_sa.statements.finish import finish_done, finish_failed, release_jobs
+from soniq_sa.statements.finish import finish_done, finish_otherwise, release_jobs
 from tests.runtime.bench import Bench
 
 Fence = tuple[UUID, int, UUID]
@@ -38,9 +38,11 @@ class Claimed:
                 made = release_jobs(models)
                 every |= {"claim_numbers": [claim]}
             case "fail" | "bury":
-                made = finish_failed(models)
+                made = finish_otherwise(models)
                 every |= {
                     "claim_numbers": [claim],
+                    "consumed": [1],
+                    "ends": ["dead"],
                     "outcomes": ["failed"],
                     "errors": ["no"],
                     "reasons": ["retries exhausted"],

@@ -16,6 +16,7 @@ from soniq_sa.errors import SoniqError, did_you_mean
 _MODULES = {
     "worker": "soniq_sa.cli.worker",
     "schema": "soniq_sa.cli.schema.group",
+    "dead-letter": "soniq_sa.cli.dead_letter.group",
     "demo": "soniq_sa.cli.demo.command",
 }
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     Index,
     Integer,
     SmallInteger,
@@ -63,6 +64,14 @@ def is_added(column: Column[Any]) -> bool:
     return _ADDED in column.info
 
 
+def _set_later(type_: TypeEngine[Any]) -> MappedColumn[Any]:
+    return _column(type_.evaluates_none(), nullable=True)
+
+
+def _json() -> TypeEngine[Any]:
+    return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
 def _literal(value: str | int) -> str:
     return f"'{value}'" if isinstance(value, str) else str(value)
 
@@ -100,6 +109,14 @@ class JobMixin(TableMixin):
         worker_id: Mapped[uuid.UUID | None]
         claimed_at: Mapped[datetime | None]
         finished_at: Mapped[datetime | None]
+        expires_at: Mapped[datetime | None]
+        timeout: Mapped[float | None]
+        tags: Mapped[list[str] | None]
+        headers: Mapped[dict[str, str] | None]
+        result: Mapped[Any]
+        cancel_requested_at: Mapped[datetime | None]
+        replay_of: Mapped[uuid.UUID | None]
+        replays: Mapped[int | None]
         reason: Mapped[str | None]
         error: Mapped[str | None]
         created_at: Mapped[datetime]
@@ -108,7 +125,7 @@ class JobMixin(TableMixin):
 
     @classmethod
     def soniq_columns(cls) -> dict[str, MappedColumn[Any]]:
-        """Return the columns of the job table."""
+        """Return the columns of the job table; those that a worker sets are no part of an INSERT."""
         return {
             "id": _column(Uuid(), primary_key=True, insert_default=uuid7),
             "task": _column(Text()),
@@ -116,20 +133,24 @@ class JobMixin(TableMixin):
             "state": _column(Text(), default=JobState.QUEUED.value),
             "priority": _column(SmallInteger(), default=DEFAULT_PRIORITY),
             "run_at": _time(server_default=func.now()),
-            "args": _column(
-                JSON().with_variant(JSONB(), "postgresql"),
-                insert_default=dict,
-                server_default=text("'{}'"),
-            ),
+            "args": _column(_json(), insert_default=dict, server_default=text("'{}'")),
             "attempts": _column(Integer(), default=0),
             "max_attempts": _column(Integer(), default=DEFAULT_RETRIES + 1),
             "claims": _column(Integer(), default=0),
             "crashes": _column(Integer(), default=0),
-            "worker_id": _column(Uuid(), nullable=True),
-            "claimed_at": _time(nullable=True),
-            "finished_at": _time(nullable=True),
-            "reason": _column(Text(), nullable=True),
-            "error": _column(Text(), nullable=True),
+            "worker_id": _set_later(Uuid()),
+            "claimed_at": _set_later(DateTime(timezone=True)),
+            "finished_at": _set_later(DateTime(timezone=True)),
+            "expires_at": _time(nullable=True),
+            "timeout": _column(Double(), nullable=True),
+            "tags": _column(_json(), nullable=True),
+            "headers": _column(_json(), nullable=True),
+            "result": _set_later(_json()),
+            "cancel_requested_at": _set_later(DateTime(timezone=True)),
+            "replay_of": _set_later(Uuid()),
+            "replays": _set_later(Integer()),
+            "reason": _set_later(Text()),
+            "error": _set_later(Text()),
             "created_at": _time(server_default=func.now()),
         }
 

@@ -16,12 +16,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobsReleased
-from soniq_sa.models.channel import HINTS, SUSPECT_HINT
+from soniq_sa.models.channel import SUSPECT_HINT, without_hints
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease
@@ -66,6 +67,7 @@ class Claimer(Service):
         concurrency: int,
         poll_interval: float,
         on_claimed: Callable[[list[HeldJob]], None],
+        on_cancel: Callable[[list[UUID]], None],
         on_empty: Callable[[], Awaitable[None]] | None,
     ) -> None:
         super().__init__(events, engine)
@@ -76,6 +78,7 @@ class Claimer(Service):
         self._concurrency = concurrency
         self._poll_interval = poll_interval
         self._on_claimed = on_claimed
+        self._on_cancel = on_cancel
         self._on_empty = on_empty
         self._claim = claim_jobs(models)
         self._claim_suspects = claim_jobs(models, suspects=True)
@@ -91,7 +94,7 @@ class Claimer(Service):
 
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look for jobs; ``queues`` says where they are, and is empty if that is not known."""
-        named = queues - HINTS
+        named = without_hints(queues)
         if SUSPECT_HINT in queues:
             self._suspects.expected = True
         elif queues and not named:
@@ -177,6 +180,7 @@ class Claimer(Service):
         worker_id = self._lease.worker_id
         rows = await self.link.execute(self._owned, {"owner": worker_id})
         unknown = self._not_held(rows)
+        self._on_cancel([row.id for row in rows if row.cancelled])
         if unknown:
             await self.link.execute(
                 self._release,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from soniq_sa.errors import EntityGoneError, LeaseLostError
-from soniq_sa.outcome import LOST, RELEASED, Failed, Outcome
+from soniq_sa.asks import Ask, Cancel, Discard, Retry, Snooze
+from soniq_sa.errors import EntityGoneError, JobTimeoutError, LeaseLostError, OptionError
+from soniq_sa.options import DEFAULT_RETRY_DELAY, check_reason, check_seconds
+from soniq_sa.outcome import LOST, RELEASED, Cancelled, Failed, Outcome, Snoozed
 from soniq_sa.runtime.jobs import HeldJob
 from soniq_sa.runtime.threads import HandlerRaised
 from soniq_sa.states import AttemptOutcome, Reason
@@ -15,18 +19,22 @@ from soniq_sa.states import AttemptOutcome, Reason
 MAX_ERROR_CHARACTERS = 16_384
 
 FREE_PASSES = 3
-"""How often a lost connection consumes no attempt; releases and crashes count as well."""
+"""How often a lost connection consumes no attempt; releases, snoozes and crashes count as well."""
 
 
 class InvalidJob(Exception):  # noqa: N818 - carries an error, is none of its own
     """Say that the stored arguments do not fit the handler, which has not been called."""
 
 
+class InvalidResult(Exception):  # noqa: N818 - carries an error, is none of its own
+    """Say that what the handler returned cannot be stored."""
+
+
 class SessionAway(Exception):  # noqa: N818 - carries an error, is none of its own
     """Say that the handler's session got no connection; the handler has not been called."""
 
 
-def outcome_of(error: BaseException, job: HeldJob, retry_delay: float) -> Outcome:
+def outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911 - one case a kind of error
     """Return the outcome of a run of ``job`` that raised ``error``.
 
     A session that lost its connection has written nothing, and that is not the handler's fault: the
@@ -35,39 +43,100 @@ def outcome_of(error: BaseException, job: HeldJob, retry_delay: float) -> Outcom
     """
     match error:
         case HandlerRaised():
-            return outcome_of(error.error, job, retry_delay)
+            return outcome_of(error.error, job)
+        case Ask():
+            return outcome_of_ask(error, job)
         case _ if _lost_connection(error, job) and job.claims - job.attempts <= FREE_PASSES:
             return RELEASED
         case LeaseLostError():
             return LOST
         case InvalidJob():
             return _final(str(error), AttemptOutcome.INVALID_ARGUMENTS, Reason.INVALID_ARGUMENTS)
+        case InvalidResult():
+            return _final(str(error), AttemptOutcome.INVALID_RESULT, Reason.INVALID_RESULT)
         case EntityGoneError():
             return _final(str(error), AttemptOutcome.ENTITY_GONE, Reason.ENTITY_GONE)
         case _:
-            return failed(error, retry_delay)
+            return failed(error, job)
 
 
-def failed(error: BaseException, retry_delay: float) -> Failed:
+def outcome_of_ask(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
+    """Return the outcome of a run whose handler returned or raised ``ask``."""
+    try:
+        return _granted(ask, job)
+    except (AttributeError, OptionError) as trouble:  # a subclass, or changed since it was made
+        return failed(trouble, job)
+
+
+def _granted(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
+    given = check_reason(type(ask).__name__, ask.reason)
+    reason = None if given is None else storable(given)
+    match ask:
+        case Snooze():
+            return Snoozed(check_seconds("Snooze", ask.seconds), reason)
+        case Cancel():
+            return Cancelled(reason)
+        case Discard():
+            text = reason or "The handler discarded the job."
+            return _final(text, AttemptOutcome.DISCARDED, Reason.DISCARDED)
+        case Retry(delay=None):
+            return replace(failed(ask, job), **_retried(reason))
+        case Retry():
+            delay = check_seconds("Retry", ask.delay)
+            return Failed(**_retried(reason), reason=Reason.RETRIES_EXHAUSTED, delay=delay)
+        case _:
+            return failed(ask, job)
+
+
+def failed(error: BaseException, job: HeldJob) -> Failed:
     """Return the outcome of an attempt whose handler raised ``error``."""
     only = traceback.format_exception_only(error)
     if sum(map(len, only)) > MAX_ERROR_CHARACTERS:  # format_exception would indent line by line
         text = "".join([*traceback.format_tb(error.__traceback__), *only])
     else:
         text = "".join(traceback.format_exception(error))
-    return Failed(
-        summary=only[0].partition("\n")[0],
-        error=storable(text),
-        outcome=AttemptOutcome.FAILED,
-        reason=Reason.RETRIES_EXHAUSTED,
-        delay=retry_delay,
+    return _after(
+        Failed(
+            summary=only[0].partition("\n")[0],
+            error=storable(text),
+            outcome=AttemptOutcome.FAILED,
+            reason=Reason.RETRIES_EXHAUSTED,
+            delay=None,
+        ),
+        error,
+        job,
     )
 
 
-def timed_out(limit: float, retry_delay: float) -> Failed:
+def timed_out(limit: float, job: HeldJob) -> Failed:
     """Return the outcome of an attempt that took longer than ``limit`` seconds."""
     text = f"The attempt took longer than its timeout of {limit:g} s."
-    return Failed(text, text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, retry_delay)
+    ended = Failed(text, text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, None)
+    return _after(ended, JobTimeoutError(text), job)
+
+
+def expired() -> Failed:
+    """Return the outcome of a job that was not begun in time."""
+    text = "The job was not begun before it expired."
+    return Failed(text, text, None, Reason.EXPIRED, None)
+
+
+def _after(ended: Failed, error: BaseException, job: HeldJob) -> Failed:
+    """Return ``ended`` with the delay that the task's options, or its policy, say."""
+    try:
+        delay = job.retrying.seconds_after(error, job.attempt, asked=isinstance(error, Ask))
+    except BaseException as trouble:  # noqa: BLE001 - the border of user code: a policy
+        text = "".join(traceback.format_exception(trouble))
+        error_text = storable(f"{ended.error}\nThe retry policy failed:\n{text}")
+        return replace(ended, error=error_text, delay=DEFAULT_RETRY_DELAY)
+    if delay is None:
+        return replace(ended, reason=Reason.GAVE_UP)
+    return replace(ended, delay=delay)
+
+
+def _retried(reason: str | None) -> dict[str, Any]:
+    text = reason or "The handler asked for another attempt."
+    return {"summary": text.partition("\n")[0], "error": text, "outcome": AttemptOutcome.RETRIED}
 
 
 def _lost_connection(error: BaseException, job: HeldJob) -> bool:

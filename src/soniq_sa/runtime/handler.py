@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Self
 
 from sqlalchemy import event
@@ -22,17 +22,23 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
 
-from soniq_sa.context import JobContext
-from soniq_sa.errors import CommitRefusedError, InvalidArgumentsError, LeaseLostError
+from soniq_sa.asks import Ask
+from soniq_sa.errors import (
+    CommitRefusedError,
+    InvalidArgumentsError,
+    InvalidResultError,
+    LeaseLostError,
+)
 from soniq_sa.models.roles import Models
-from soniq_sa.outcome import DONE, SETTLED, Outcome
+from soniq_sa.outcome import DONE, Done, Otherwise, Outcome, Settled
+from soniq_sa.runtime.ends import end_rows, result_rows
 from soniq_sa.runtime.entities import load_entities
-from soniq_sa.runtime.failure import InvalidJob, SessionAway
+from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of_ask
 from soniq_sa.runtime.jobs import HeldJob
 from soniq_sa.runtime.link import describe, from_database
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.signature import Injection
-from soniq_sa.statements.finish import finish_done
+from soniq_sa.statements.finish import finish_done, finish_otherwise, finish_with_results
 from soniq_sa.task import Task
 
 StartClock = Callable[[HeldJob], None]
@@ -65,8 +71,19 @@ class Handler(ABC):
         except InvalidArgumentsError as error:
             raise InvalidJob(str(error)) from error
         for name in self._context_names:
-            arguments[name] = _context(job)
+            arguments[name] = job.context()
         return arguments
+
+    def outcome(self, job: HeldJob, returned: Any) -> Done | Otherwise:
+        """Return how a run ended that returned ``returned``."""
+        if returned is None:
+            return DONE
+        if isinstance(returned, Ask):
+            return outcome_of_ask(returned, job)
+        try:
+            return Done(self.codec.result.encode(returned))
+        except InvalidResultError as error:
+            raise InvalidResult(str(error)) from error
 
     def call(self, arguments: dict[str, Any]) -> Any:
         """Call the function itself."""
@@ -83,8 +100,7 @@ class AsyncHandler(Handler):
     async def run(self, job: HeldJob) -> Outcome:
         """Run it on the loop."""
         self.start_clock(job)
-        await self.call(self.arguments(job))
-        return DONE
+        return self.outcome(job, await self.call(self.arguments(job)))
 
 
 class SyncHandler(Handler):
@@ -98,8 +114,7 @@ class SyncHandler(Handler):
         """Run it in a thread."""
         self.start_clock(job)
         arguments = self.arguments(job)
-        await self._threads.run(lambda: self.call(arguments))
-        return DONE
+        return self.outcome(job, await self._threads.run(lambda: self.call(arguments)))
 
 
 class AsyncSessionHandler(Handler):
@@ -112,13 +127,13 @@ class AsyncSessionHandler(Handler):
         models: Models,
         sessions: async_sessionmaker[Any],
         *,
-        slots: asyncio.Semaphore,
+        slots: AbstractAsyncContextManager[Any],
     ) -> None:
         super().__init__(task, start_clock)
         self._sessions = sessions
         self._slots = slots
         self._job_class = models.Job
-        self._finish = finish_done(models)
+        self._ends = Ends(models)
         self._names = _session_names(self, Injection.ASYNC_SESSION)
 
     async def run(self, job: HeldJob) -> Outcome:
@@ -132,11 +147,11 @@ class AsyncSessionHandler(Handler):
                 await session.run_sync(_reach, self._job_class, job)
                 await session.run_sync(load_entities, self.codec, arguments)
                 arguments |= dict.fromkeys(self._names, session)
-                await self.call(arguments)
-                await session.run_sync(_write_finish, self._finish, job)
+                outcome = self.outcome(job, await self.call(arguments))
+                await session.run_sync(self._ends.write, job, outcome)
                 guard.open()
                 await session.commit()
-        return SETTLED
+        return Settled(outcome)
 
 
 class SyncSessionHandler(Handler):
@@ -149,7 +164,7 @@ class SyncSessionHandler(Handler):
         models: Models,
         sessions: sessionmaker[Any],
         *,
-        slots: asyncio.Semaphore,
+        slots: AbstractAsyncContextManager[Any],
         threads: Threads,
     ) -> None:
         super().__init__(task, start_clock)
@@ -157,7 +172,7 @@ class SyncSessionHandler(Handler):
         self._slots = slots
         self._threads = threads
         self._job_class = models.Job
-        self._finish = finish_done(models)
+        self._ends = Ends(models)
         self._names = _session_names(self, Injection.SESSION)
 
     async def run(self, job: HeldJob) -> Outcome:
@@ -165,10 +180,9 @@ class SyncSessionHandler(Handler):
         async with self._slots:
             self.start_clock(job)
             arguments = self.arguments(job)
-            await self._threads.run(lambda: self._run_in_session(job, arguments))
-        return SETTLED
+            return Settled(await self._threads.run(lambda: self._run_in_session(job, arguments)))
 
-    def _run_in_session(self, job: HeldJob, arguments: dict[str, Any]) -> None:
+    def _run_in_session(self, job: HeldJob, arguments: dict[str, Any]) -> Done | Otherwise:
         with self._sessions() as session:
             if not session.in_transaction():
                 session.begin()
@@ -176,10 +190,11 @@ class SyncSessionHandler(Handler):
                 _reach(session, self._job_class, job)
                 load_entities(session, self.codec, arguments)
                 arguments |= dict.fromkeys(self._names, session)
-                self.call(arguments)
-                _write_finish(session, self._finish, job)
+                outcome = self.outcome(job, self.call(arguments))
+                self._ends.write(session, job, outcome)
                 guard.open()
                 session.commit()
+        return outcome
 
 
 @asynccontextmanager
@@ -235,29 +250,33 @@ def _reach(session: Session, job_class: type[Any], job: HeldJob) -> None:
     job.in_session = True
 
 
-def _write_finish(session: Session, finish: Any, job: HeldJob) -> None:
-    session.flush()
-    written = session.execute(
-        finish, {"ids": [job.id], "claim_number": job.claims, "owner": job.worker_id}
-    )
-    if len(written.all()) != 1:
-        raise LeaseLostError(
-            f"The job {job.id} was taken over while it ran here. This run is rolled back."
-        )
+class Ends:
+    """Writes the end of a run as the last statement of the handler's own transaction."""
+
+    def __init__(self, models: Models) -> None:
+        self._done = finish_done(models)
+        self._with_results = finish_with_results(models)
+        self._otherwise = finish_otherwise(models)
+
+    def write(self, session: Session, job: HeldJob, outcome: Done | Otherwise) -> None:
+        """Flush, then write the end; raise `LeaseLostError` if the job is another worker's."""
+        session.flush()
+        statement, parameters = self._statement(job, outcome)
+        if len(session.execute(statement, parameters).all()) != 1:
+            raise LeaseLostError(
+                f"The job {job.id} was taken over while it ran here. This run is rolled back."
+            )
+
+    def _statement(self, job: HeldJob, outcome: Done | Otherwise) -> tuple[Any, dict[str, Any]]:
+        match outcome:
+            case Done(result=None):
+                fence = {"ids": [job.id], "claim_number": job.claims, "owner": job.worker_id}
+                return self._done, fence
+            case Done(result=result):
+                return self._with_results, result_rows(job.worker_id, [(job, result)])
+            case _:
+                return self._otherwise, end_rows(job.worker_id, [(job, outcome)])
 
 
 def _session_names(handler: Handler, kind: Injection) -> list[str]:
     return [name for name, one in handler.codec.parameters.injected.items() if one is kind]
-
-
-def _context(job: HeldJob) -> JobContext:
-    return JobContext(
-        job_id=job.id,
-        task=job.task,
-        queue=job.queue,
-        attempt=job.attempt,
-        max_attempts=job.max_attempts,
-        worker_id=job.worker_id,
-        run_at=job.run_at,
-        created_at=job.created_at,
-    )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
+from soniq_sa.context import CancelFlag, JobContext
 from soniq_sa.outcome import Outcome
+from soniq_sa.retrying import Retrying
+
+_DEFAULT = Retrying()
 
 
 class Verdict(Enum):
@@ -18,6 +23,7 @@ class Verdict(Enum):
     TIMED_OUT = "timed out"
     LOST = "lost"
     RELEASED = "released"
+    CANCELLED = "cancelled"
 
 
 @dataclass(slots=True, eq=False)
@@ -35,16 +41,49 @@ class HeldJob:
     max_attempts: int
     claims: int
     created_at: datetime
+    timeout: float | None = None
+    seconds_left: float | None = None
+    tags: str | None = None
+    headers: str | None = None
+    retrying: Retrying = _DEFAULT
+    expires: float | None = None
+    cancel_flag: CancelFlag = field(default_factory=CancelFlag)
     running: asyncio.Task[None] | None = None
     deadline: float | None = None
     verdict: Verdict | None = None
     in_session: bool = False
     outcome: Outcome | None = None
 
+    def __post_init__(self) -> None:
+        self.run_at, self.created_at = _aware(self.run_at), _aware(self.created_at)
+        if self.seconds_left is not None:
+            self.expires = asyncio.get_running_loop().time() + self.seconds_left
+
+    def context(self) -> JobContext:
+        """Return what the handler sees of the job."""
+        return JobContext(
+            job_id=self.id,
+            task=self.task,
+            queue=self.queue,
+            attempt=self.attempt,
+            max_attempts=self.max_attempts,
+            worker_id=self.worker_id,
+            run_at=self.run_at,
+            created_at=self.created_at,
+            tags=tuple(json.loads(self.tags or "[]") or ()),
+            headers=json.loads(self.headers or "{}") or {},
+            cancel_flag=self.cancel_flag,
+        )
+
     @property
     def attempt(self) -> int:
         """Return the number of this attempt, from 1."""
         return self.attempts + 1
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a time with its zone: asyncpg gives infinite ones without."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)

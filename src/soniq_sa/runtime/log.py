@@ -60,11 +60,20 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911 - 
                 f"the handler of {event.task} {event.job_id} does not end, and is left alone"
             )
         case _:
-            return _describe_trouble(event)
+            return _describe_rarer(event)
 
 
-def _describe_trouble(event: events.Event) -> tuple[int, str]:
+def _describe_rarer(event: events.Event) -> tuple[int, str]:  # noqa: PLR0911 - one case an event
     match event:
+        case events.JobSnoozed():
+            return logging.INFO, (
+                f"job {event.task} {event.job_id} snoozed for {event.delay:g} s{_because(event.reason)}"
+            )
+        case events.JobCancelled():
+            return (
+                logging.INFO,
+                f"job {event.task} {event.job_id} cancelled{_because(event.reason)}",
+            )
         case events.DatabaseLost():
             return logging.WARNING, (
                 f"{event.part}: no database ({event.error}); tries again until it is back"
@@ -76,10 +85,21 @@ def _describe_trouble(event: events.Event) -> tuple[int, str]:
                 f"{event.database} lacks {', '.join(event.columns)}: a migration of this release of "
                 "soniq-sa has not run yet; goes on without. Run: alembic upgrade head"
             )
+        case events.HookFailed():
+            return logging.ERROR, (
+                f"{event.kind} {event.hook} failed at job {event.task} {event.job_id}, which goes on: "
+                f"{event.error}"
+            )
+        case events.ResourceFailed():
+            return logging.ERROR, f"resource {event.resource} failed {event.when}: {event.error}"
         case events.PartFailed():
             return logging.ERROR, f"{event.part} failed, and tries again: {event.error}"
         case _:
             return logging.INFO, repr(event)
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason[:500]!r}" if reason else ""
 
 
 def _describe_failure(event: events.JobFailed) -> str:
@@ -88,6 +108,8 @@ def _describe_failure(event: events.JobFailed) -> str:
         ending = f"dead ({failure.reason})"
     else:
         ending = f"again in {failure.delay:g} s"
+    if failure.outcome is None:
+        return f"job {event.task} {event.job_id} was not begun, {ending}"
     return (
         f"job {event.task} {event.job_id} {failure.outcome} in attempt {event.attempt} of "
         f"{event.max_attempts}, {ending}: {failure.summary[:500]!r}"

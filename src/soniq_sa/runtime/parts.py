@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,8 +12,9 @@ from sqlalchemy.pool import QueuePool
 
 from soniq_sa.application import Application
 from soniq_sa.events import HandlerAbandoned, LeaseLost
-from soniq_sa.models.channel import PEER_HINT, channel_of
-from soniq_sa.outcome import Failed, Outcome, Released
+from soniq_sa.models.channel import AWAITED_HINT, PEER_HINT, cancelled_ids, channel_of
+from soniq_sa.outcome import Failed, Outcome, Released, Settled, Snoozed
+from soniq_sa.resources import Resource
 from soniq_sa.runtime.claimer import Claimer, Served
 from soniq_sa.runtime.handler import (
     AsyncHandler,
@@ -28,6 +30,7 @@ from soniq_sa.runtime.listener import Listener
 from soniq_sa.runtime.recorder import Recorder
 from soniq_sa.runtime.runner import Runner
 from soniq_sa.runtime.service import Service, wait
+from soniq_sa.runtime.surroundings import Place, SurroundedHandler
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.runtime.upkeep import DueWatch, Rescuer
 from soniq_sa.task import Task
@@ -50,6 +53,7 @@ class Parts:
         served: Served,
         engine: AsyncEngine,
         *,
+        resources: Mapping[Resource, Any],
         make_lease_engine: Callable[[], AsyncEngine],
         listen_engine: AsyncEngine,
         on_empty: Callable[[], None] | None,
@@ -57,6 +61,7 @@ class Parts:
         self.engine = engine
         self._soniq = soniq
         self._settings = settings
+        self._resources = resources
         self._listen_engine = listen_engine
         self._report_empty = on_empty
         self._released = 0
@@ -89,7 +94,10 @@ class Parts:
             on_end=self._on_end,
         )
         runner.handlers = {
-            task.name: self._handler(task, runner.start_clock) for task in self._soniq.tasks
+            name: handler
+            for task in self._soniq.tasks
+            for handler in [self._handler(task, runner.start_clock)]
+            for name in (task.name, *task.aliases)
         }
         return runner
 
@@ -104,6 +112,7 @@ class Parts:
             concurrency=self._settings.concurrency,
             poll_interval=self._settings.poll_interval,
             on_claimed=self.runner.add,
+            on_cancel=self.runner.cancel_jobs,
             on_empty=None if self._report_empty is None else self._on_empty,
         )
 
@@ -180,7 +189,8 @@ class Parts:
 
     def _on_recorded(self, batch: list[HeldJob]) -> None:
         self.claimer.note_over(len(batch))
-        delays = [job.outcome.delay for job in batch if isinstance(job.outcome, Failed)]
+        ends = [one.as_ if isinstance(one, Settled) else one for one in (j.outcome for j in batch)]
+        delays = [end.delay for end in ends if isinstance(end, Failed | Snoozed)]
         if known := [delay for delay in delays if delay is not None]:
             self.due_watch.note_delay(min(known))
             if 0 in known:
@@ -189,6 +199,10 @@ class Parts:
     def _on_wakeup(self, queues: frozenset[str]) -> None:
         self.claimer.note_wakeup(queues)
         self.due_watch.note_wakeup(queues)
+        if ids := cancelled_ids(queues):
+            self.runner.cancel_jobs(ids)
+        if AWAITED_HINT in queues:
+            self.recorder.note_awaited()
         if PEER_HINT in queues:
             self.lease.note_peer()
             self.rescuer.wake()
@@ -207,18 +221,38 @@ class Parts:
             self._report_empty()
 
     def _handler(self, task: Task[..., Any], clock: StartClock) -> Handler:
+        hooks = self._soniq.hooks
+        filled = self._soniq.resources.fill(task, self._resources)
+        if not hooks.surround_jobs:
+            return self._bare_handler(filled, clock, self._place(task))
+        return SurroundedHandler(
+            filled,
+            clock,
+            self._place(task),
+            self._bare_handler,
+            hooks=hooks,
+            events=self._soniq.events,
+            threads=self._threads,
+        )
+
+    def _bare_handler(self, task: Task[..., Any], clock: StartClock, place: Place) -> Handler:
         databases, models = self._soniq.databases, self._soniq.models
         if not task.codec.needs_session:
             if task.is_async:
                 return AsyncHandler(task, clock)
             return SyncHandler(task, clock, self._threads)
         if task.is_async:
-            sessions = databases.async_sessions
-            slots = self._session_slots(sessions.kw.get("bind"))
-            return AsyncSessionHandler(task, clock, models, sessions, slots=slots)
-        factory = databases.sync_sessions
-        slots = self._session_slots(factory.kw.get("bind"))
-        return SyncSessionHandler(task, clock, models, factory, slots=slots, threads=self._threads)
+            return AsyncSessionHandler(task, clock, models, databases.async_sessions, slots=place)
+        return SyncSessionHandler(
+            task, clock, models, databases.sync_sessions, slots=place, threads=self._threads
+        )
+
+    def _place(self, task: Task[..., Any]) -> Place:
+        if not task.codec.needs_session:
+            return nullcontext()
+        databases = self._soniq.databases
+        factory = databases.async_sessions if task.is_async else databases.sync_sessions
+        return self._session_slots(factory.kw.get("bind"))
 
     def _session_slots(self, bind: Any) -> asyncio.Semaphore:
         """Return what keeps handlers from waiting for the pool, and failing at its time limit."""

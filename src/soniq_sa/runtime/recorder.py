@@ -7,27 +7,59 @@ back; the statements are fenced, so writing twice changes nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events, JobFailed, JobLost, JobsDone
-from soniq_sa.models.channel import channel_of, wake_payload
+from soniq_sa.events import (
+    Events,
+    JobCancelled,
+    JobFailed,
+    JobLost,
+    JobsDone,
+    JobSnoozed,
+    PartFailed,
+)
+from soniq_sa.models.channel import (
+    DUE_HINT,
+    channel_of,
+    ends_channel_of,
+    ends_payloads,
+    wake_payload,
+)
 from soniq_sa.models.roles import Models
-from soniq_sa.options import DEFAULT_RETRY_DELAY
-from soniq_sa.outcome import Done, Failed, Lost, Outcome, Released, Settled
+from soniq_sa.outcome import (
+    Cancelled,
+    Done,
+    Failed,
+    Lost,
+    Otherwise,
+    Outcome,
+    Released,
+    Settled,
+    Snoozed,
+)
+from soniq_sa.runtime.ends import end_rows, result_rows
 from soniq_sa.runtime.failure import failed
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.link import DatabaseAway, StatementRefused
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.enqueue import notify
-from soniq_sa.statements.finish import finish_done, finish_failed, release_jobs
+from soniq_sa.statements.finish import (
+    finish_done,
+    finish_otherwise,
+    finish_with_results,
+    release_jobs,
+)
 
-_SUCCESSES = (Done, Settled)
+SAY_ENDS_FOR = 60.0
+"""Seconds for which the ends of jobs are said after somebody has asked for that."""
+
 _BATCH = 500
 """More rows in one statement would not be cheaper."""
 
@@ -49,10 +81,13 @@ class Recorder(Service):
         self._models = models
         self._held = held
         self._on_recorded = on_recorded
+        self._ends_channel = ends_channel_of(models.jobs)
         self._done = finish_done(models)
-        self._failed = finish_failed(models)
+        self._with_results = finish_with_results(models)
+        self._otherwise = finish_otherwise(models)
         self._release = release_jobs(models)
         self._ended: list[HeldJob] = []
+        self._awaited_until = float("-inf")
         self._repeating = False
 
     def add(self, job: HeldJob, outcome: Outcome) -> None:
@@ -66,6 +101,10 @@ class Recorder(Service):
         """Return how many ends are not written yet."""
         return len(self._ended)
 
+    def note_awaited(self) -> None:
+        """Say which jobs end, for some time: somebody waits for one."""
+        self._awaited_until = asyncio.get_running_loop().time() + SAY_ENDS_FOR
+
     async def run_once(self) -> float | None:
         """Write what has ended so far."""
         batch = self._ended[:_BATCH]
@@ -78,6 +117,9 @@ class Recorder(Service):
             raise
         self._repeating = False
         self._forget(batch)
+        if asyncio.get_running_loop().time() < self._awaited_until:
+            for payload in ends_payloads([job.id for job in batch]):
+                await self.link.execute(notify(self._ends_channel, payload))
         return 0 if self._ended else None
 
     def _forget(self, batch: list[HeldJob]) -> None:
@@ -86,81 +128,99 @@ class Recorder(Service):
             self._held.remove(job)
         self._on_recorded(batch)
 
-    async def _write(self, batch: list[HeldJob]) -> None:
-        done: dict[tuple[UUID, int], list[HeldJob]] = defaultdict(list)
-        failed: dict[UUID, list[HeldJob]] = defaultdict(list)
+    async def _write(self, batch: list[HeldJob]) -> None:  # noqa: C901 - one case an outcome
+        done: dict[Any, list[HeldJob]] = defaultdict(list)
+        otherwise: dict[UUID, list[HeldJob]] = defaultdict(list)
         released: dict[UUID, list[HeldJob]] = defaultdict(list)
+        settled: list[tuple[HeldJob, Done | Otherwise]] = []
         for job in batch:
             match job.outcome:
-                case Done():
+                case Done(result=None):
                     done[job.worker_id, job.claims].append(job)
-                case Failed():
-                    failed[job.worker_id].append(job)
+                case Done():
+                    done[job.worker_id].append(job)
+                case Failed() | Snoozed() | Cancelled():
+                    otherwise[job.worker_id].append(job)
                 case Released():
                     released[job.worker_id].append(job)
-                case Settled() | Lost() | None:
+                case Settled(as_=as_):
+                    self._emit_end(job, as_)
+                    settled.append((job, as_))
+                case Lost() | None:
                     pass
-        for (worker_id, claim), jobs in done.items():
-            await self._write_done(worker_id, claim, jobs)
-        for worker_id, jobs in failed.items():
-            await self._write_failed(worker_id, jobs)
+        for jobs in done.values():
+            await self._write_done(jobs)
+        for jobs in otherwise.values():
+            await self._write_otherwise(jobs)
         for worker_id, jobs in released.items():
             await self._write_released(worker_id, jobs)
+        await self._announce_returns(settled)
         self._emit_done(batch)
 
-    async def _write_done(self, worker_id: UUID, claim: int, jobs: list[HeldJob]) -> None:
+    async def _write_done(self, jobs: list[HeldJob]) -> None:
         """Write successes together; if one is refused, each by itself, and that one as a failure."""
         try:
-            await self._write_successes(worker_id, claim, jobs)
+            await self._write_successes(jobs)
         except StatementRefused as refusal:
             if len(jobs) > 1:
                 for job in jobs:
-                    await self._write_done(worker_id, claim, [job])
+                    await self._write_done([job])
                 return
-            jobs[0].outcome = failed(refusal, DEFAULT_RETRY_DELAY)
-            await self._write_failed(worker_id, jobs)
+            jobs[0].outcome = failed(refusal, jobs[0])
+            await self._write_otherwise(jobs)
 
-    async def _write_successes(self, worker_id: UUID, claim: int, jobs: list[HeldJob]) -> None:
-        ids = [job.id for job in jobs]
-        rows = await self.link.fetch(
-            self._done, {"ids": ids, "claim_number": claim, "owner": worker_id}
-        )
+    async def _write_successes(self, jobs: list[HeldJob]) -> None:
+        owner = jobs[0].worker_id
+        ended = [(job, cast("Done", job.outcome).result) for job in jobs]
+        if ended[0][1] is None:
+            ids, claim = [job.id for job in jobs], jobs[0].claims
+            parameters = {"ids": ids, "claim_number": claim, "owner": owner}
+            rows = await self.link.fetch(self._done, parameters)
+        else:
+            rows = await self.link.execute(self._with_results, result_rows(owner, ended))
         if len(rows) < len(jobs):
             self._drop_lost(jobs, rows)
 
-    async def _write_failed(self, worker_id: UUID, jobs: list[HeldJob]) -> None:
-        """Write failures together; if one is refused, each by itself, and that one without text."""
+    async def _write_otherwise(self, jobs: list[HeldJob]) -> None:
+        """Write other ends together; if one is refused, each by itself, and that one as a failure."""
         try:
-            await self._write_failures(worker_id, jobs)
+            await self._write_ends(jobs)
         except StatementRefused as refusal:
             if len(jobs) > 1:
                 for job in jobs:
-                    await self._write_failed(worker_id, [job])
+                    await self._write_otherwise([job])
                 return
-            failure = cast("Failed", jobs[0].outcome)
-            jobs[0].outcome = replace(failure, error=f"(the error cannot be stored: {refusal})")
-            await self._write_failures(worker_id, jobs)
+            await self._write_refused(jobs[0], refusal)
 
-    async def _write_failures(self, worker_id: UUID, jobs: list[HeldJob]) -> None:
-        failures = [cast("Failed", job.outcome) for job in jobs]
-        rows = await self.link.execute(
-            self._failed,
-            {
-                "owner": worker_id,
-                "ids": [job.id for job in jobs],
-                "claim_numbers": [job.claims for job in jobs],
-                "outcomes": [failure.outcome.value for failure in failures],
-                "errors": [failure.error for failure in failures],
-                "reasons": [failure.reason.value for failure in failures],
-                "delays": [failure.delay for failure in failures],
-            },
-        )
+    async def _write_refused(self, job: HeldJob, refusal: StatementRefused) -> None:
+        """Write that an end was refused; if that is as well, leave the job to the next worker."""
+        text = f"(the end cannot be stored: {refusal})"
+        end = job.outcome if isinstance(job.outcome, Failed) else failed(refusal, job)
+        job.outcome = replace(end, error=text)
+        try:
+            await self._write_ends([job])
+        except StatementRefused:
+            job.outcome = Lost()
+            self.events.emit(PartFailed(self.name, f"the end of the job {job.id}: {refusal}"))
+
+    async def _write_ends(self, jobs: list[HeldJob]) -> None:
+        ends = [(job, cast("Otherwise", job.outcome)) for job in jobs]
+        rows = await self.link.execute(self._otherwise, end_rows(jobs[0].worker_id, ends))
         lost = self._drop_lost(jobs, rows)
-        for job, failure in zip(jobs, failures, strict=True):
-            if job not in lost:
-                self.events.emit(
-                    JobFailed(job.id, job.task, job.attempt, job.max_attempts, failure)
-                )
+        written = [(job, end) for job, end in ends if job not in lost]
+        for job, end in written:
+            self._emit_end(job, end)
+        await self._announce_returns(written)
+
+    async def _announce_returns(self, ends: Iterable[tuple[HeldJob, Done | Otherwise]]) -> None:
+        """Tell all workers of jobs that are to run again: this one may be leaving, or be full."""
+        said = {
+            DUE_HINT if end.delay else job.queue
+            for job, end in ends
+            if isinstance(end, Failed | Snoozed) and end.delay is not None
+        }
+        if said:
+            await self.link.execute(notify(channel_of(self._models.jobs), wake_payload(said)))
 
     async def _write_released(self, worker_id: UUID, jobs: list[HeldJob]) -> None:
         rows = await self.link.execute(
@@ -185,8 +245,23 @@ class Recorder(Service):
                 self.events.emit(JobLost(job.id, job.task))
         return lost
 
+    def _emit_end(self, job: HeldJob, end: Done | Otherwise) -> None:
+        match end:
+            case Done():
+                pass
+            case Failed():
+                self.events.emit(JobFailed(job.id, job.task, job.attempt, job.max_attempts, end))
+            case Snoozed():
+                self.events.emit(JobSnoozed(job.id, job.task, end.delay, end.reason))
+            case Cancelled():
+                self.events.emit(JobCancelled(job.id, job.task, end.reason))
+
     def _emit_done(self, batch: list[HeldJob]) -> None:
         if self.events:
-            done = [job.id for job in batch if isinstance(job.outcome, _SUCCESSES)]
+            done = [job.id for job in batch if _is_done(job.outcome)]
             if done:
                 self.events.emit(JobsDone(done))
+
+
+def _is_done(outcome: Outcome | None) -> bool:
+    return isinstance(outcome.as_ if isinstance(outcome, Settled) else outcome, Done)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from uuid import UUID
 
-from soniq_sa.outcome import LOST, RELEASED, Done, Outcome, Settled
-from soniq_sa.runtime.failure import outcome_of, timed_out
+from soniq_sa.outcome import LOST, RELEASED, Cancelled, Done, Outcome, Settled
+from soniq_sa.runtime.failure import expired, outcome_of, timed_out
 from soniq_sa.runtime.handler import Handler
 from soniq_sa.runtime.jobs import HeldJob, Verdict
 
@@ -77,6 +78,16 @@ class Runner:
         for job in list(self._running):
             self._cancel(job, verdict)
 
+    def cancel_jobs(self, ids: Collection[UUID]) -> None:
+        """Cancel these jobs, if they are here: sync handlers are only told."""
+        for job in [job for job in self._waiting if job.id in ids]:
+            self._waiting.remove(job)
+            self._end(job, Cancelled(None))
+        for job in [job for job in self._running if job.id in ids]:
+            job.cancel_flag.is_set = True
+            if self.handlers[job.task].task.is_async:
+                self._cancel(job, Verdict.CANCELLED)
+
     def drop_waiting(self) -> None:
         """Forget the jobs that have not started: they are another worker's."""
         while self._waiting:
@@ -93,6 +104,10 @@ class Runner:
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self._concurrency and not self._closed:
             job = self._waiting.popleft()
+            if job.expires is not None and job.expires <= self._loop.time():
+                self._end(job, expired())
+                continue
+            job.retrying = self.handlers[job.task].task.retrying
             self._running.add(job)
             self.idle.clear()
             job.running = self._loop.create_task(self._run(job), context=self._context.copy())
@@ -112,7 +127,7 @@ class Runner:
         try:
             outcome = await handler.run(job)
         except BaseException as error:  # noqa: BLE001 - the border of user code: all of it ends here
-            outcome = outcome_of(error, job, handler.task.retry_delay)
+            outcome = RELEASED if job.verdict is not None else outcome_of(error, job)
         return self._after_verdict(job, outcome)
 
     def _after_verdict(self, job: HeldJob, outcome: Outcome) -> Outcome:
@@ -120,9 +135,11 @@ class Runner:
             return outcome
         match job.verdict:
             case Verdict.TIMED_OUT:
-                return timed_out(self._limit(job), self.handlers[job.task].task.retry_delay)
+                return timed_out(self._limit(job), job)
             case Verdict.LOST:
                 return LOST
+            case Verdict.CANCELLED:
+                return outcome if isinstance(outcome, Done) else Cancelled(None)
             case Verdict.RELEASED:
                 return outcome if isinstance(outcome, Done) else RELEASED
 
@@ -145,5 +162,7 @@ class Runner:
             self._loop.call_later(_TICK, self._tick)
 
     def _limit(self, job: HeldJob) -> float:
-        own = self.handlers[job.task].task.timeout
-        return self._job_timeout if own is None else own
+        for limit in (job.timeout, self.handlers[job.task].task.timeout):
+            if limit is not None:
+                return limit
+        return self._job_timeout

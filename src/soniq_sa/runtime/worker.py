@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,7 +28,9 @@ from soniq_sa.events import (
     WorkerStarted,
     WorkerStopped,
 )
+from soniq_sa.resources import Resource
 from soniq_sa.runtime.claimer import Served
+from soniq_sa.runtime.lifespan import Lifespan
 from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
 from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.parts import Parts
@@ -109,10 +112,12 @@ class Worker:
 
         What happens is written to the logger ``soniq_sa``; for more, see ``soniq.events``. Waits, and
         says so, while the database is away. Raises `SchemaMissingError` if its tables are
-        not there, and `TaskDefinitionError` for a handler that cannot be run.
+        not there, `TaskDefinitionError` for a handler that cannot be run, and `ResourceError` for a
+        resource that cannot be opened.
         """
         for task in self.soniq.tasks:
             _ = task.codec
+        self.soniq.resources.check(self.soniq.tasks)
         self.soniq.events.subscribe(log_event)
         if handle_signals:
             self._catch_signals()
@@ -150,11 +155,21 @@ class Worker:
         return False
 
     async def _work(self, engine: AsyncEngine) -> None:
+        lifespan = Lifespan(self.soniq.events, self.soniq.resources, on_lost=self._stopping.set)
+        try:
+            if await lifespan.open(self._stopping):
+                await self._work_with(engine, lifespan.values)
+        finally:
+            await lifespan.close(self._hurrying)
+        lifespan.check()
+
+    async def _work_with(self, engine: AsyncEngine, resources: Mapping[Resource, Any]) -> None:
         parts = Parts(
             self.soniq,
             self.settings,
             self._served,
             engine,
+            resources=resources,
             make_lease_engine=lambda: self._own_engine(self._listen_url),
             listen_engine=self._own_engine(self._listen_url),
             on_empty=self.stop if self._run_once else None,

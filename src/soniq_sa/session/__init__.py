@@ -11,6 +11,7 @@ from soniq_sa.session.enqueueing import (
     enqueue_many,
     sync_session,
 )
+from soniq_sa.session.unit_of_work import wake_after_commit
 
 __all__ = [
     "AnySession",
@@ -22,4 +23,5 @@ __all__ = [
     "enqueue_many",
     "sync_session",
     "unit_of_work",
+    "wake_after_commit",
 ]

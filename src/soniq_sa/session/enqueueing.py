@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from uuid import UUID
 
+from sqlalchemy import null
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.orm.attributes import set_attribute
@@ -14,6 +16,7 @@ from soniq_sa.errors import ConfigurationError, InvalidArgumentsError, SessionTy
 from soniq_sa.handle import JobHandle
 from soniq_sa.ids import uuid7
 from soniq_sa.models.mixins import JobMixin
+from soniq_sa.options import plain_columns
 from soniq_sa.session.notes import Batch, RowNote, note_row, notes_of
 from soniq_sa.states import JobState
 from soniq_sa.task import Task
@@ -60,15 +63,15 @@ def enqueue_committed(
     encoded = task.codec.encode(args, kwargs)
     encoded.accept_committed()
     handle = add_job(sync_session(session), task, encoded)
-    return JobHandle(handle.id, handle.name)
+    return JobHandle(handle.id, handle.name, reader=handle.reader)
 
 
 def add_job(session: Session, task: Task[..., R], encoded: Encoded) -> JobHandle[R]:
     """Add the row of a job whose arguments are checked."""
     _refuse_two_phase(session, task)
-    job = _new_row(task, uuid7(), encoded)
+    job = _new_row(_offered(task, encoded), uuid7(), encoded)
     session.add(job)
-    return JobHandle(job.id, task.name, job)
+    return JobHandle(job.id, task.name, job, task.tasks.reader)
 
 
 def enqueue_many(
@@ -95,12 +98,43 @@ def enqueue_many(
     for one in encoded:
         one.check(target)
     ids = [uuid7() for _ in encoded]
+    for part, places in _offered_rows(task, encoded):
+        _add_batch(target, part, [ids[n] for n in places], [encoded[n] for n in places])
+    return [JobHandle(job_id, task.name, reader=task.tasks.reader) for job_id in ids]
+
+
+def _add_batch(
+    session: Session, task: Task[..., Any], ids: list[UUID], encoded: list[Encoded]
+) -> None:
     carrier = _new_row(task, ids[0], encoded[0])
     batch = Batch(carrier, task, ids, encoded)
     note_row(carrier, RowNote(encoded[0], task.defaults, batch))
-    target.add(carrier)
-    notes_of(target).batches.append(batch)
-    return [JobHandle(job_id, task.name) for job_id in ids]
+    session.add(carrier)
+    notes_of(session).batches.append(batch)
+
+
+def _offered(task: Task[..., R], encoded: Encoded) -> Task[..., R]:
+    """Return the task, with the headers that the hooks have added to this job."""
+    hooks = task.tasks.hooks
+    if not hooks.before_enqueue:
+        return task
+    offered = copy(task)
+    offered.defaults = hooks.offer(task.name, task.defaults, encoded.text)
+    return offered
+
+
+def _offered_rows(
+    task: Task[..., R], encoded: list[Encoded]
+) -> Iterable[tuple[Task[..., R], Sequence[int]]]:
+    """Return the task with the places of its jobs, once for each set of headers."""
+    if not task.tasks.hooks.before_enqueue:
+        return [(task, range(len(encoded)))]
+    parts: dict[frozenset[tuple[str, str]], tuple[Task[..., R], list[int]]] = {}
+    for place, one in enumerate(encoded):
+        offered = _offered(task, one)
+        headers = frozenset((offered.defaults.headers or {}).items())
+        parts.setdefault(headers, (offered, []))[1].append(place)
+    return parts.values()
 
 
 def sync_session(session: AnySession) -> Session:
@@ -111,7 +145,7 @@ def sync_session(session: AnySession) -> Session:
     if isinstance(current, Session):
         return current
     raise SessionTypeError(
-        f"enqueue() takes a SQLAlchemy session first, not {type(session).__name__}. "
+        f"Expected a SQLAlchemy session, not {type(session).__name__}. "
         "Write enqueue(session, task, ...) or session.enqueue(task, ...)."
     )
 
@@ -155,7 +189,12 @@ def _new_row(task: Task[..., Any], job_id: UUID, encoded: Encoded) -> JobMixin:
         ("max_attempts", options.max_attempts),
     ):
         set_attribute(job, name, value)
-    if encoded.references or options.deferred:
+    for name, value in plain_columns(options).items():
+        if value is not None:
+            set_attribute(job, name, value)
+    for name, value in options.columns.items():
+        set_attribute(job, name, null() if value is None else value)
+    if encoded.references or options.timed:
         note_row(job, RowNote(encoded, options))
     return job
 

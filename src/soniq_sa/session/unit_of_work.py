@@ -18,6 +18,7 @@ out of the session (a rollback, a savepoint, ``close()``) takes the batch with i
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from soniq_sa.errors import EntityReferenceError
 from soniq_sa.models.channel import DUE_HINT, channel_of
 from soniq_sa.models.mixins import JobMixin
 from soniq_sa.models.roles import options_of
-from soniq_sa.options import DEFAULT_QUEUE, EnqueueOptions
+from soniq_sa.options import DEFAULT_QUEUE, EnqueueOptions, plain_columns
 from soniq_sa.session.notes import (
     Batch,
     RowNote,
@@ -90,8 +91,8 @@ def _complete_early(_mapper: Mapper[Any], connection: Connection, job: JobMixin)
     if note.batch in notes.batches:
         notes.batches.remove(note.batch)
         notes.late.append(note.batch.without_first())
-    if note.options.deferred and not is_postgresql(connection):
-        _set_due_time(job, note.options)
+    if note.options.timed and not is_postgresql(connection):
+        _set_times(job, note.options)
     notes.incomplete.append(job)
 
 
@@ -125,6 +126,18 @@ def _forget_wakeups(session: Session, transaction: SessionTransaction) -> None:
     notes = existing_notes(session)
     if notes is not None and transaction.parent is None:
         notes.wakeups = {}
+
+
+def wake_after_commit(
+    session: Session, engine: Engine, jobs: Table, queues: Iterable[str], *, inserted: bool = True
+) -> None:
+    """Have the workers told of ``queues`` once ``session`` commits.
+
+    inserted: The jobs are new rows, of which the trigger, if there is one, tells by itself.
+    """
+    notes = notes_of(session)
+    for queue in queues:
+        _note_wakeup(notes, engine, jobs, queue, JobState.QUEUED, inserted=inserted)
 
 
 class _Row(NamedTuple):
@@ -163,7 +176,7 @@ def _complete_table(session: Session, mapper: Mapper[Any], rows: list[_Row]) -> 
         ]
         if changed:
             connection.execute(complete_job_rows(table), changed)
-    elif needed := [row for row in rows if row.patched or row.note.options.deferred]:
+    elif needed := [row for row in rows if row.patched or row.note.options.timed]:
         _complete_on_postgresql(connection, table, needed)
     notes = notes_of(session)
     for job, note, patched in rows:
@@ -183,6 +196,7 @@ def _complete_on_postgresql(connection: Connection, table: Table, rows: list[_Ro
             "new_args": [row.note.encoded.text if row.patched else None for row in rows],
             "due_at": [row.note.options.run_at for row in rows],
             "delay": [row.note.options.delay for row in rows],
+            "lifetime": [row.note.options.expires_in for row in rows],
         },
     )
     written = {row.id: row for row in found}
@@ -195,10 +209,11 @@ def _insert_batch(session: Session, batch: Batch) -> None:
     mapper = inspect(type(batch.carrier))
     connection = session.connection(bind_arguments={"mapper": mapper})
     options = batch.task.defaults
+    others = _other_columns(mapper, options)
     if is_postgresql(connection):
         when = {"due_at": options.run_at, "delay": options.delay} if options.deferred else {}
         connection.execute(
-            insert_jobs(mapper.local_table, deferred=options.deferred),
+            insert_jobs(mapper.local_table, deferred=options.deferred, others=others),
             {
                 "task_name": batch.task.name,
                 "queue_name": options.queue,
@@ -206,23 +221,34 @@ def _insert_batch(session: Session, batch: Batch) -> None:
                 "attempt_limit": options.max_attempts,
                 "ids": batch.ids,
                 "new_args": [one.text for one in batch.encoded],
+                "lifetime": options.expires_in,
                 **when,
             },
         )
     else:
-        connection.execute(insert_job_rows(mapper.local_table), _plain_rows(batch, options))
+        connection.execute(insert_job_rows(mapper.local_table), _plain_rows(batch, others))
     for state in (JobState.QUEUED, JobState.SCHEDULED) if options.deferred else (JobState.QUEUED,):
         _note_wakeup(notes_of(session), connection.engine, mapper.local_table, options.queue, state)
 
 
-def _plain_rows(batch: Batch, options: EnqueueOptions) -> list[dict[str, Any]]:
-    state, run_at = _due_time(options)
+def _other_columns(mapper: Mapper[Any], options: EnqueueOptions) -> dict[str, Any]:
+    """Return values of further columns, by the names of the columns."""
+    plain = {name: value for name, value in plain_columns(options).items() if value is not None}
+    values = {**plain, **options.columns}
+    return {mapper.columns[name].name: value for name, value in values.items()}
+
+
+def _plain_rows(batch: Batch, others: dict[str, Any]) -> list[dict[str, Any]]:
+    options = batch.task.defaults
+    state, run_at, expires_at = _times(options)
     common = {
         "task": batch.task.name,
         "queue": options.queue,
         "priority": options.priority,
         "max_attempts": options.max_attempts,
         "state": state,
+        "expires_at": expires_at,
+        **others,
     } | ({"run_at": run_at} if options.deferred else {})
     rows = zip(batch.ids, batch.encoded, strict=True)
     return [{"id": job_id, "args": one.values, **common} for job_id, one in rows]
@@ -246,17 +272,18 @@ def _note_wakeup(
     queues.add(DUE_HINT if state == JobState.SCHEDULED else queue)
 
 
-def _set_due_time(job: JobMixin, options: EnqueueOptions) -> None:
-    state, run_at = _due_time(options)
-    set_attribute(job, "run_at", run_at)
-    set_attribute(job, "state", state)
+def _set_times(job: JobMixin, options: EnqueueOptions) -> None:
+    for name, value in zip(("state", "run_at", "expires_at"), _times(options), strict=True):
+        set_attribute(job, name, value)
 
 
-def _due_time(options: EnqueueOptions) -> tuple[str, datetime]:
-    """Return state and due time by this machine's clock: for databases that live on it."""
+def _times(options: EnqueueOptions) -> tuple[str, datetime, datetime | None]:
+    """Return state, due time and end by this machine's clock: for databases that live on it."""
     now = datetime.now(UTC)
     run_at = options.run_at or now + timedelta(seconds=options.delay or 0)
-    return (JobState.SCHEDULED if run_at > now else JobState.QUEUED).value, run_at
+    lifetime = options.expires_in
+    expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
+    return (JobState.SCHEDULED if run_at > now else JobState.QUEUED).value, run_at, expires_at
 
 
 def _refuse_hopeless(session: Session, batch: Batch) -> None:

@@ -9,7 +9,10 @@ primary key where a join may become a sequential scan.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
+    Double,
     Executable,
     Integer,
     Text,
@@ -18,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
+    extract,
     func,
     literal_column,
     select,
@@ -61,8 +65,17 @@ def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
             jobs.c.max_attempts,
             jobs.c.claims,
             jobs.c.created_at,
+            jobs.c.timeout,
+            (_epoch(jobs.c.expires_at) - _epoch(func.clock_timestamp())).label("seconds_left"),
+            cast(jobs.c.tags, Text).label("tags"),
+            cast(jobs.c.headers, Text).label("headers"),
         )
     )
+
+
+def _epoch(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a time in seconds: of infinite times, PostgreSQL makes no difference."""
+    return cast(extract("epoch", moment), Double)
 
 
 def _pick(models: Models, *, suspects: bool) -> CTE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -32,11 +33,12 @@ from soniq_sa.states import JobState
 _TIME = DateTime(timezone=True)
 
 
-def insert_jobs(jobs: Table, *, deferred: bool) -> Insert:
+def insert_jobs(jobs: Table, *, deferred: bool, others: Mapping[str, Any]) -> Insert:
     """Insert any number of jobs of one task, with the same options, as one statement.
 
-    Parameters: ids and new_args (arrays), task_name, queue_name, job_priority, attempt_limit; with
-    ``deferred`` also due_at and delay (seconds), of which one is None.
+    Parameters: ids and new_args (arrays), task_name, queue_name, job_priority, attempt_limit and
+    lifetime (seconds, or None); with ``deferred`` also due_at and delay (seconds), of which one is
+    None. ``others`` are values of further columns.
     """
     row = rows("job", ids=Uuid(), new_args=Text())
     run_at = _run_at(bindparam("due_at", type_=_TIME), bindparam("delay", type_=Double()))
@@ -49,6 +51,8 @@ def insert_jobs(jobs: Table, *, deferred: bool) -> Insert:
         "max_attempts": bindparam("attempt_limit", type_=Integer()),
         "run_at": run_at if deferred else func.now(),
         "state": _state_at(run_at) if deferred else literal(JobState.QUEUED.value, Text()),
+        "expires_at": _after(bindparam("lifetime", type_=Double())),
+        **{name: literal(value, jobs.c[name].type) for name, value in others.items()},
     }
     return insert(jobs).from_select(list(values), select(*values.values()).select_from(row))
 
@@ -61,10 +65,10 @@ def insert_job_rows(jobs: Table) -> Insert:
 def complete_jobs(jobs: Table) -> Update:
     """Fill in what was not known when the rows were inserted: keys of entities, and due times.
 
-    Parameters (arrays): ids, new_args (None: as they are), due_at, delay (both None: as it is).
-    Due times are counted by the database's clock.
+    Parameters (arrays): ids, new_args (None: as they are), due_at, delay (both None: as it is),
+    lifetime (seconds; None: for ever). Times are counted by the database's clock.
     """
-    row = rows("late", ids=Uuid(), new_args=Text(), due_at=_TIME, delay=Double())
+    row = rows("late", ids=Uuid(), new_args=Text(), due_at=_TIME, delay=Double(), lifetime=Double())
     run_at = func.coalesce(_run_at(row.c.due_at, row.c.delay), jobs.c.run_at)
     return (
         update(jobs)
@@ -73,6 +77,7 @@ def complete_jobs(jobs: Table) -> Update:
             args=func.coalesce(cast(row.c.new_args, JSONB), jobs.c.args),
             run_at=run_at,
             state=_state_at(run_at),
+            expires_at=_after(row.c.lifetime),
         )
         .returning(jobs.c.id, jobs.c.run_at, jobs.c.state)
     )
@@ -86,6 +91,10 @@ def complete_job_rows(jobs: Table) -> Update:
 def notify(channel: str, payload: str) -> Any:
     """Wake the workers that listen on ``channel``."""
     return select(func.pg_notify(channel, payload))
+
+
+def _after(seconds: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.now() + cast(seconds, Double) * SECOND
 
 
 def _run_at(run_at: ColumnElement[Any], delay: ColumnElement[Any]) -> ColumnElement[Any]:

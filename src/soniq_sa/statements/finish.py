@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     Double,
     Integer,
+    Select,
     Text,
     Update,
     Uuid,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     func,
     insert,
     literal_column,
@@ -28,7 +30,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Table
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -49,34 +51,57 @@ def finish_done(models: Models) -> Update:
         .where(
             _among(jobs), jobs.c.claims == bindparam("claim_number", type_=Integer()), _fence(jobs)
         )
-        .values(
-            state=literal_column(f"'{JobState.DONE}'"),
-            attempts=jobs.c.attempts + 1,
-            finished_at=func.clock_timestamp(),
-            error=null(),
-        )
+        .values(_done(jobs))
         .returning(jobs.c.id)
     )
 
 
-def finish_failed(models: Models) -> Insert:
-    """End attempts that did not succeed: back to ``scheduled`` or ``queued``, or ``dead``.
+def finish_with_results(models: Models) -> Update:
+    """Mark jobs done, and keep what they returned.
 
-    Parameters: owner, and arrays: ids, claim_numbers, outcomes, errors, reasons, delays (seconds; None
-    if there must not be another attempt). Each attempt is kept in the attempt table. Returns the ids
-    that were written.
+    Parameters: owner, and arrays: ids, claim_numbers, results (JSON; None for nothing). Returns the
+    ids that were written.
+    """
+    jobs = models.jobs
+    ended = rows("ended", ids=Uuid(), claim_numbers=Integer(), results=Text())
+    return (
+        update(jobs)
+        .where(jobs.c.id == ended.c.ids, jobs.c.claims == ended.c.claim_numbers, _fence(jobs))
+        .values({**_done(jobs), "result": cast(ended.c.results, JSONB)})
+        .returning(jobs.c.id)
+    )
+
+
+def _done(jobs: Table) -> dict[str, Any]:
+    return {
+        "state": literal_column(f"'{JobState.DONE}'"),
+        "attempts": jobs.c.attempts + 1,
+        "finished_at": func.clock_timestamp(),
+        "error": null(),
+        "reason": null(),
+    }
+
+
+def finish_otherwise(models: Models) -> Select[Any]:
+    """End runs that are not done: back to ``scheduled`` or ``queued``, or to a final state.
+
+    Parameters: owner, and arrays: ids, claim_numbers, consumed (attempts, 0 or 1), outcomes (of the
+    attempt; None keeps none), errors, reasons, delays (seconds; None if the job is not to run again)
+    and ends (the state then). Returns the ids that were written.
     """
     jobs, attempts = models.jobs, models.attempts
     ended = rows(
         "ended",
         ids=Uuid(),
         claim_numbers=Integer(),
+        consumed=Integer(),
         outcomes=Text(),
         errors=Text(),
         reasons=Text(),
         delays=Double(),
+        ends=Text(),
     )
-    written = _write_failures(jobs, ended).cte("written")
+    written = _write_ends(jobs, ended).cte("written")
     kept: dict[str, ColumnElement[Any]] = {
         "job_id": written.c.id,
         "claim": written.c.claims,
@@ -86,15 +111,18 @@ def finish_failed(models: Models) -> Insert:
         "outcome": written.c.outcomes,
         "error": written.c.errors,
     }
-    return (
-        insert(attempts)
-        .from_select(list(kept), select(*kept.values()).select_from(written))
-        .returning(attempts.c.job_id)
+    attempted = select(*kept.values()).where(written.c.outcomes.is_not(None))
+    keeping = insert(attempts).from_select(list(kept), attempted).cte("kept")
+    return select(written.c.id).add_cte(keeping)
+
+
+def _write_ends(jobs: Table, ended: TableValuedAlias) -> Update:
+    consumes = ended.c.consumed > 0
+    over = ended.c.delays.is_(None) | (
+        consumes & (jobs.c.attempts + ended.c.consumed >= jobs.c.max_attempts)
     )
-
-
-def _write_failures(jobs: Table, ended: TableValuedAlias) -> Update:
-    final = ended.c.delays.is_(None) | (jobs.c.attempts + 1 >= jobs.c.max_attempts)
+    unwanted = jobs.c.cancel_requested_at.is_not(None)
+    final = over | unwanted
     return (
         update(jobs)
         .where(
@@ -104,18 +132,22 @@ def _write_failures(jobs: Table, ended: TableValuedAlias) -> Update:
         )
         .values(
             state=case(
-                (final, literal_column(f"'{JobState.DEAD}'")),
+                (over, ended.c.ends),
+                (unwanted, literal_column(f"'{JobState.CANCELLED}'")),
                 (ended.c.delays > 0, literal_column(f"'{JobState.SCHEDULED}'")),
                 else_=literal_column(f"'{JobState.QUEUED}'"),
             ),
-            attempts=jobs.c.attempts + 1,
+            attempts=jobs.c.attempts + ended.c.consumed,
             run_at=case(
                 (final, jobs.c.run_at), else_=func.clock_timestamp() + ended.c.delays * SECOND
             ),
             finished_at=case((final, func.clock_timestamp())),
             worker_id=case((final, jobs.c.worker_id)),
-            reason=case((final, ended.c.reasons)),
-            error=ended.c.errors,
+            reason=case(
+                (unwanted, func.coalesce(jobs.c.reason, ended.c.reasons)),
+                (over | ~consumes, ended.c.reasons),
+            ),
+            error=func.coalesce(ended.c.errors, jobs.c.error),
         )
         .returning(jobs.c.id, jobs.c.claims, jobs.c.claimed_at, ended.c.outcomes, ended.c.errors)
     )
@@ -127,6 +159,7 @@ def release_jobs(models: Models) -> Update:
     Parameters: owner, ids and claim_numbers (arrays). Returns the queues of the released jobs.
     """
     jobs = models.jobs
+    unwanted = jobs.c.cancel_requested_at.is_not(None)
     left = rows("left_jobs", ids=Uuid(), claim_numbers=Integer())
     return (
         update(jobs)
@@ -135,7 +168,15 @@ def release_jobs(models: Models) -> Update:
             jobs.c.claims == left.c.claim_numbers,
             _fence(jobs),
         )
-        .values(state=literal_column(f"'{JobState.QUEUED}'"), worker_id=null(), claimed_at=null())
+        .values(
+            state=case(
+                (unwanted, literal_column(f"'{JobState.CANCELLED}'")),
+                else_=literal_column(f"'{JobState.QUEUED}'"),
+            ),
+            finished_at=case((unwanted, func.clock_timestamp())),
+            worker_id=null(),
+            claimed_at=null(),
+        )
         .returning(jobs.c.queue)
     )
 

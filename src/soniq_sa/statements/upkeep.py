@@ -63,9 +63,10 @@ def next_due(models: Models) -> Executable:
 
 
 def owned_jobs(models: Models) -> Executable:
-    """Return id and claims of the jobs that the table gives to ``owner``."""
+    """Return id and claims of the jobs that the table gives to ``owner``, and whether to cancel them."""
     jobs = models.jobs
-    return select(jobs.c.id, jobs.c.claims).where(
+    cancelled = jobs.c.cancel_requested_at.is_not(None).label("cancelled")
+    return select(jobs.c.id, jobs.c.claims, cancelled).where(
         state_is(jobs, JobState.PROCESSING),
         jobs.c.worker_id == bindparam("owner", type_=Uuid()),
     )
@@ -216,18 +217,23 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
         .cte("found")
     )
     hopeless = jobs.c.crashes + 1 >= MAX_CRASHES
+    unwanted = jobs.c.cancel_requested_at.is_not(None)
     put_back = (
         update(jobs)
         .where(jobs.c.id == found.c.id)
         .values(
             state=case(
+                (unwanted, literal_column(f"'{JobState.CANCELLED}'")),
                 (hopeless, literal_column(f"'{JobState.DEAD}'")),
                 else_=literal_column(f"'{JobState.QUEUED}'"),
             ),
             crashes=jobs.c.crashes + 1,
             worker_id=null(),
-            finished_at=case((hopeless, func.clock_timestamp())),
-            reason=case((hopeless, literal_column(f"'{Reason.CRASHED_WORKER}'"))),
+            finished_at=case((unwanted | hopeless, func.clock_timestamp())),
+            reason=case(
+                (unwanted, jobs.c.reason),
+                (hopeless, literal_column(f"'{Reason.CRASHED_WORKER}'")),
+            ),
             error=case((hopeless, literal_column("'The worker died while it ran this job.'"))),
         )
         .returning(

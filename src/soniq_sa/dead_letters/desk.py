@@ -1,0 +1,284 @@
+"""What can be done about dead letters, inside one session's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Unpack
+from uuid import UUID
+
+from sqlalchemy import Column, Executable
+from sqlalchemy.engine import Connection
+from sqlalchemy.inspection import inspect
+from sqlalchemy.orm import Session
+
+from soniq_sa.dead_filter import DeadFilter, DeadLetterFilters, check_filters
+from soniq_sa.dead_letters.export import ExportFormat, text_of
+from soniq_sa.dead_letters.letter import DeadLetter, DeadLetterStats, Page, letter_of, stats_of
+from soniq_sa.errors import JobNotFoundError, OptionError
+from soniq_sa.ids import uuid7
+from soniq_sa.json_text import dump
+from soniq_sa.models.mixins import JobMixin
+from soniq_sa.models.roles import Models
+from soniq_sa.options import Seconds, check_tags, check_whole
+from soniq_sa.session import wake_after_commit
+from soniq_sa.statements import dead
+
+BATCH = 1_000
+"""Rows that one statement replays or deletes."""
+
+PAGE = 100
+"""Letters that are read at a time, for an export."""
+
+_OWN = frozenset(JobMixin.soniq_columns())
+
+
+@dataclass(slots=True)
+class Passage:
+    """How far a passage through the dead letters that match has come.
+
+    left: How many it may still touch; None for all. began_at: Those that died later are not meant.
+    after: The last one that was touched, where touching leaves it among those that match.
+    """
+
+    filters: DeadFilter
+    left: int | None
+    began_at: datetime | None = None
+    after: tuple[datetime, UUID] | None = None
+    done: int = 0
+    ended: bool = False
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many rows the next statement may touch."""
+        return BATCH if self.left is None else min(self.left, BATCH)
+
+    def count(self, touched: int) -> None:
+        """Note how many rows the last statement has touched."""
+        self.ended = touched < self.batch_size
+        self.done += touched
+        if self.left is not None:
+            self.left -= touched
+            self.ended = self.ended or not self.left
+
+
+def new_passage(filters: DeadFilter, limit: int | None) -> Passage:
+    """Return a passage through what matches, up to ``limit`` letters."""
+    return Passage(filters, None if limit is None else check_whole("limit", limit, 1, 10**12))
+
+
+def replay_filters(given: DeadLetterFilters) -> DeadFilter:
+    """Return the filters for a replay of many: without a word on it, of those not replayed yet."""
+    return check_filters({"replayed": False, **given})
+
+
+def delete_filters(given: DeadLetterFilters) -> DeadFilter:
+    """Return the filters for a deletion; refuse to delete everything by accident."""
+    filters = check_filters(given)
+    if filters == DeadFilter():
+        raise OptionError(
+            "delete() was given neither ids nor a filter. To delete all dead letters, write "
+            "purge(older_than=0)."
+        )
+    return filters
+
+
+class DeadLetterDesk:
+    """Dead letters in the transaction of a sync session; ``soniq.dead_letters.within(session)``.
+
+    The same verbs as `DeadLetters`, without ``await``. Nothing is committed here.
+    """
+
+    def __init__(self, models: Models, session: Session) -> None:
+        self._models = models
+        self._session = session
+
+    def list(
+        self,
+        *,
+        limit: int = 50,
+        after: DeadLetter | None = None,
+        oldest_first: bool = False,
+        **filters: Unpack[DeadLetterFilters],
+    ) -> Page:
+        """Return a page of dead letters; see `DeadLetters.list`."""
+        chosen = check_filters(filters)
+        check_whole("limit", limit, 1, 1_000_000)
+        return self.page(chosen, limit, after, oldest_first=oldest_first)
+
+    def page(
+        self,
+        filters: DeadFilter,
+        limit: int,
+        after: DeadLetter | None = None,
+        *,
+        oldest_first: bool = False,
+    ) -> Page:
+        """Return up to ``limit`` dead letters that come behind ``after``."""
+        statement = dead.list_dead(
+            self._models, filters, oldest_first=oldest_first, following=after is not None
+        )
+        last = {} if after is None else {"after_time": after.finished_at, "after_id": after.id}
+        found = self._execute(statement, page_size=limit, **last).mappings()
+        return [letter_of(row, self._columns) for row in found]
+
+    def get(self, job_id: UUID) -> DeadLetter | None:
+        """Return a dead letter; see `DeadLetters.get`."""
+        row = self._find(job_id)
+        return None if row is None else letter_of(row, self._columns)
+
+    def replay(self, job_id: UUID) -> UUID:
+        """Make a fresh job of a dead one; see `DeadLetters.replay`."""
+        rows = self._replay(dead.replay_dead(self._models), 1, dead_ids=[job_id])
+        if not rows:
+            raise JobNotFoundError(not_found(job_id))
+        new_id: UUID = rows[0].id
+        return new_id
+
+    def replay_many(self, *, limit: int | None = None, **filters: Unpack[DeadLetterFilters]) -> int:
+        """Make fresh jobs of all dead ones that match; see `DeadLetters.replay_many`."""
+        passage = new_passage(replay_filters(filters), limit)
+        while not passage.ended:
+            self.replay_batch(passage)
+        return passage.done
+
+    def replay_batch(self, passage: Passage) -> None:
+        """Replay the next of a passage."""
+        statement = dead.replay_matching(
+            self._models, passage.filters, following=passage.after is not None
+        )
+        last = {} if passage.after is None else dict(zip(_LAST, passage.after, strict=True))
+        size = passage.batch_size
+        rows = self._replay(
+            statement, size, batch_size=size, began_at=self._beginning(passage), **last
+        )
+        if rows:
+            passage.after = (rows[-1].finished_at, rows[-1].dead_id)
+        passage.count(len(rows))
+
+    def delete(
+        self, *job_ids: UUID, limit: int | None = None, **filters: Unpack[DeadLetterFilters]
+    ) -> int:
+        """Delete dead letters; see `DeadLetters.delete`."""
+        if job_ids:
+            refuse_both(filters, limit)
+            return self._delete_ids(job_ids)
+        return self._delete_all(new_passage(delete_filters(filters), limit))
+
+    def purge(self, *, older_than: Seconds | datetime, limit: int | None = None) -> int:
+        """Delete the dead letters of a certain age; see `DeadLetters.purge`."""
+        return self._delete_all(new_passage(check_filters({"before": older_than}), limit))
+
+    def delete_batch(self, passage: Passage) -> None:
+        """Delete the next of a passage."""
+        rows = self._execute(
+            dead.delete_matching(self._models, passage.filters),
+            batch_size=passage.batch_size,
+            began_at=self._beginning(passage),
+        ).all()
+        passage.count(len(rows))
+
+    def stats(self, **filters: Unpack[DeadLetterFilters]) -> DeadLetterStats:
+        """Return the numbers of the dead letters that match; see `DeadLetters.stats`."""
+        statement = dead.count_dead(self._models, check_filters(filters))
+        return stats_of(self._execute(statement).all())
+
+    def tag(self, job_id: UUID, *tags: str, remove: Iterable[str] = ()) -> tuple[str, ...]:
+        """Add tags to a dead letter, and take others away; see `DeadLetters.tag`."""
+        removed = set(check_tags(remove))
+        row = self._find(job_id, locked=True)
+        if row is None:
+            raise JobNotFoundError(not_found(job_id))
+        before = letter_of(row, self._columns).tags
+        kept = check_tags(one for one in dict.fromkeys((*before, *tags)) if one not in removed)
+        self._execute(dead.set_dead_tags(self._models), dead_id=job_id, new_tags=dump(list(kept)))
+        return kept
+
+    def export(
+        self,
+        form: ExportFormat = "json",
+        *,
+        limit: int | None = None,
+        **filters: Unpack[DeadLetterFilters],
+    ) -> Iterator[str]:
+        """Yield the dead letters that match as text; see `DeadLetters.export`."""
+        text, passage = text_of(form, self.columns), new_passage(check_filters(filters), limit)
+        last: DeadLetter | None = None
+        yield text.head()
+        while not passage.ended:
+            letters = self.next_page(passage, last)
+            yield from map(text.letter, letters)
+            last = letters[-1] if letters else None
+        yield text.tail()
+
+    def next_page(self, passage: Passage, after: DeadLetter | None) -> Page:
+        """Return the next letters of a passage, the newest first."""
+        size = min(passage.batch_size, PAGE)
+        letters = self.page(passage.filters, size, after)
+        passage.count(len(letters))
+        passage.ended = len(letters) < size or passage.left == 0
+        return letters
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Return the names of the columns of the job table that are yours."""
+        return [one.name for one in self._columns]
+
+    @property
+    def _columns(self) -> Sequence[Column[Any]]:
+        return [one for one in self._models.jobs.c if one.name not in _OWN]
+
+    def _find(self, job_id: UUID, *, locked: bool = False) -> Any:
+        found = self._execute(dead.find_dead(self._models, locked=locked), dead_id=job_id)
+        return found.mappings().one_or_none()
+
+    def _replay(self, statement: Executable, fresh: int, **parameters: Any) -> Any:
+        rows = self._execute(statement, new_ids=[uuid7() for _ in range(fresh)], **parameters).all()
+        queues = {row.queue for row in rows}
+        wake_after_commit(self._session, self._connection.engine, self._models.jobs, queues)
+        return rows
+
+    def _delete_ids(self, job_ids: tuple[UUID, ...]) -> int:
+        deleted = 0
+        for start in range(0, len(job_ids), BATCH):
+            part = list(job_ids[start : start + BATCH])
+            deleted += len(self._execute(dead.delete_dead(self._models), dead_ids=part).all())
+        return deleted
+
+    def _delete_all(self, passage: Passage) -> int:
+        while not passage.ended:
+            self.delete_batch(passage)
+        return passage.done
+
+    def _beginning(self, passage: Passage) -> datetime:
+        began_at = passage.began_at or self._execute(dead.database_time()).scalar_one()
+        passage.began_at = began_at
+        return began_at
+
+    def _execute(self, statement: Executable, **parameters: Any) -> Any:
+        self._session.flush()
+        return self._connection.execute(statement, parameters)
+
+    @property
+    def _connection(self) -> Connection:
+        return self._session.connection(bind_arguments={"mapper": inspect(self._models.Job)})
+
+
+_LAST = ("after_time", "after_id")
+
+
+def refuse_both(filters: DeadLetterFilters, limit: int | None) -> None:
+    """Refuse filters beside ids: would both have to hold, or either?"""
+    if filters or limit is not None:
+        raise OptionError(
+            "delete() was given ids, and filters or a limit as well. Give the ids alone, or none."
+        )
+
+
+def not_found(job_id: object) -> str:
+    """Return the message for an id that is none of a dead letter."""
+    return (
+        f"There is no dead letter {job_id}: no job has that id, or it is not dead. "
+        "soniq-sa dead-letter list shows what there is."
+    )
