@@ -55,7 +55,8 @@ class HeldJob:
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
-        self.run_at, self.created_at = _aware(self.run_at), _aware(self.created_at)
+        if self.run_at.tzinfo is None or self.created_at.tzinfo is None:
+            self.run_at, self.created_at = _aware(self.run_at), _aware(self.created_at)
         if self.seconds_left is not None:
             self.expires = asyncio.get_running_loop().time() + self.seconds_left
 
