@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from uuid import UUID
 
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, Engine
@@ -19,6 +20,8 @@ from soniq_sa.handle import JobHandle
 from soniq_sa.hooks import HookDecorators
 from soniq_sa.models.roles import Models
 from soniq_sa.options import check_task_name
+from soniq_sa.reading import Reader, ReturnWhen
+from soniq_sa.record import JobRecord
 from soniq_sa.resources import ResourceDecorator, Resources
 from soniq_sa.session import enqueue_committed
 from soniq_sa.task import AsyncTask, SyncTask, Task, Tasks, default_name, task_class
@@ -62,6 +65,7 @@ class Application(HookDecorators, ResourceDecorator):
         self.resources = Resources()
         self.databases = Databases(engine, sessionmaker, database_url)
         self.events = Events()
+        self.tasks.reader = self._reader = Reader(self.tasks, self.databases)
         self.control = Control(self.tasks, self.databases)
         self.dead_letters = DeadLetters(self.tasks, self.databases)
 
@@ -137,6 +141,28 @@ class Application(HookDecorators, ResourceDecorator):
     ) -> JobHandle[R]:
         async with self.databases.loopless_sessions() as session, session.begin():
             return enqueue_committed(session, task, args, kwargs)
+
+    async def get_job(self, job_id: UUID) -> JobRecord | None:
+        """Return a job as it stands in the database; None if there is none with that id."""
+        return await self._reader.find(job_id)
+
+    async def wait(
+        self,
+        handles: Iterable[JobHandle[Any]],
+        *,
+        timeout: float | None = None,
+        return_when: ReturnWhen = "all",
+    ) -> tuple[set[JobHandle[Any]], set[JobHandle[Any]]]:
+        """Wait until jobs have ended, in whatever way; return those that have, and the others.
+
+        timeout: Seconds to wait. None (the default): for ever. When it is over, nothing is raised.
+        return_when: ``"all"`` (the default), or ``"first"``: as soon as one has ended.
+
+        Example::
+
+            ended, running = await soniq.wait(handles, timeout=60)
+        """
+        return await self._reader.wait(handles, timeout, return_when)
 
     @overload
     def create_all(self, engine: Engine | Connection) -> None: ...

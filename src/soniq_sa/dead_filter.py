@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from soniq_sa.errors import OptionError, UnknownOptionError, did_you_mean
-from soniq_sa.options import Seconds, check_tags
+from soniq_sa.options import Seconds, check_tags, is_storable
 from soniq_sa.states import Reason
 
 
@@ -121,12 +121,8 @@ def _check_bool(value: object) -> bool:
 
 
 def _check_text(name: str, value: object) -> str:
-    if isinstance(value, str) and value and _is_storable(value):
+    if isinstance(value, str) and value and is_storable(value):
         return value
     raise OptionError(
         f"The filter {name!r} is {value!r}. It takes a text, without U+0000 and lone surrogates."
     )
-
-
-def _is_storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

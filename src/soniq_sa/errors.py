@@ -1,4 +1,4 @@
-"""Every error that soniq-sa raises on purpose.
+"""The errors of soniq-sa; commands have a few of their own, beside their code.
 
     SoniqError
     ├── ConfigurationError          the program is set up wrongly; nothing was sent to the database

@@ -203,7 +203,7 @@ def check_tags(tags: Any) -> tuple[str, ...]:
             f"The option 'tags' is {shown(tags)}. It takes a list of at most {_MOST_TAGS} words."
         )
     for word in words:
-        if not isinstance(word, str) or not 0 < len(word) <= _LONGEST_TAG or not _storable(word):
+        if not isinstance(word, str) or not 0 < len(word) <= _LONGEST_TAG or not is_storable(word):
             raise OptionError(
                 f"The option 'tags' holds {shown(word)}. A tag has 1 to {_LONGEST_TAG} characters, and no "
                 "U+0000."
@@ -215,7 +215,7 @@ def check_headers(headers: Any) -> Mapping[str, str]:
     """Return the text that goes with a job: at most 8 KiB in all."""
     pairs = check_mapping("headers", headers)
     for name, text in pairs.items():
-        if not isinstance(text, str) or not _storable(name + text):
+        if not isinstance(text, str) or not is_storable(name + text):
             raise OptionError(
                 f"The option 'headers' holds {shown(name)}: {shown(text)}. It takes text by name, without "
                 "U+0000."
@@ -247,7 +247,8 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
-def _storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can store ``text``: no U+0000, and no lone surrogates."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -12,13 +12,14 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.application import Application
+from soniq_sa.databases import Databases
 from soniq_sa.engines import autocommitting, own_async_engine
 from soniq_sa.errors import JobNotFoundError, OptionError, ResultTimeoutError
 from soniq_sa.handle import JobHandle
 from soniq_sa.record import JobRecord
 from soniq_sa.statements.browse import read_jobs
 from soniq_sa.states import JobState
+from soniq_sa.task import Tasks
 from soniq_sa.waiting import Waiter
 
 ReturnWhen = Literal["all", "first"]
@@ -27,14 +28,15 @@ ReturnWhen = Literal["all", "first"]
 class Reader:
     """The jobs of one application, as they stand in its database."""
 
-    def __init__(self, soniq: Application) -> None:
-        self._soniq = soniq
+    def __init__(self, tasks: Tasks, databases: Databases) -> None:
+        self._tasks = tasks
+        self._databases = databases
         self._waiters: weakref.WeakKeyDictionary[Any, Waiter] = weakref.WeakKeyDictionary()
 
     async def find(self, job_id: UUID) -> JobRecord | None:
         """Return a job; None if there is none with that id."""
-        statement = read_jobs(self._soniq.models)
-        async with self._soniq.databases.async_engine.connect() as connection:
+        statement = read_jobs(self._tasks.models)
+        async with self._databases.async_engine.connect() as connection:
             rows = (await connection.execute(statement, {"ids": [job_id]})).all()
         return self._record(rows[0]) if rows else None
 
@@ -85,7 +87,7 @@ class Reader:
         return f"The job {job_id} has not ended within {timeout:g} s: it {where}. It goes on."
 
     def _record(self, row: Row[Any]) -> JobRecord:
-        task = self._soniq.tasks.get(row.task)
+        task = self._tasks.get(row.task)
         decode = json.loads if task is None else task.codec.result.decode
         fields: dict[str, Any] = {
             **row._mapping,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - a Row's public name for it
@@ -101,7 +103,7 @@ class Reader:
         """Return the waiter of the running loop: connections belong to one."""
         loop = asyncio.get_running_loop()
         if loop not in self._waiters:
-            own = own_async_engine(self._soniq.databases.engine)
+            own = own_async_engine(self._databases.engine)
             engine = AsyncEngine(autocommitting(own.sync_engine))
-            self._waiters[loop] = Waiter(engine, self._soniq.models)
+            self._waiters[loop] = Waiter(engine, self._tasks.models)
         return self._waiters[loop]

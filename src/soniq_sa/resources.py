@@ -30,7 +30,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from soniq_sa.errors import ConfigurationError, TaskDefinitionError
 from soniq_sa.signature import may_be_resource
-from soniq_sa.task import Task, local_scope
+from soniq_sa.task import Task, full_name, local_scope
 
 AnyManager = AbstractAsyncContextManager[Any] | AbstractContextManager[Any]
 Source = TypeVar("Source", bound=Callable[[], AsyncIterator[Any] | Iterator[Any] | AnyManager])
@@ -147,7 +147,7 @@ def make_resource(source: Callable[[], Any]) -> Resource:
         raise ConfigurationError(
             f"@soniq.resource takes a function that makes a context manager, not {source!r}."
         )
-    name = f"{source.__module__}.{source.__qualname__}".replace(".<locals>", "")
+    name = full_name(source)
     _refuse_parameters(source, name)
     make: Callable[[], Any] = source
     if inspect.isasyncgenfunction(source):

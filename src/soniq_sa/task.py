@@ -15,6 +15,7 @@ from sqlalchemy.inspection import inspect as inspect_mapped
 
 from soniq_sa.deferred import make_codec
 from soniq_sa.errors import OptionError, TaskDefinitionError, UnknownOptionError, did_you_mean
+from soniq_sa.handle import JobReader
 from soniq_sa.hooks import Hooks
 from soniq_sa.models.roles import Models
 from soniq_sa.options import (
@@ -44,7 +45,7 @@ class Tasks:
         self.declared_queues = frozenset(map(check_queue, queues))
         self._tasks: list[Task[..., Any]] = []
         self._by_name: dict[str, Task[..., Any]] = {}
-        self.reader: Any = None
+        self.reader: JobReader | None = None
 
     def add(self, task: Task[..., Any]) -> None:
         """Register ``task``; refuse a name, or an earlier name, that another handler has."""
@@ -205,7 +206,16 @@ def default_name(handler: Callable[..., Any]) -> str:
         main = sys.modules["__main__"]
         spec = getattr(main, "__spec__", None)
         module = spec.name if spec else Path(getattr(main, "__file__", None) or "__main__").stem
-    return f"{module}.{handler.__qualname__}".replace(".<locals>", "")
+    return _plain(f"{module}.{handler.__qualname__}")
+
+
+def full_name(function: Callable[..., Any]) -> str:
+    """Return the module and the qualified name of a function or class, for people."""
+    return _plain(f"{function.__module__}.{function.__qualname__}")
+
+
+def _plain(name: str) -> str:
+    return name.replace(".<locals>", "")
 
 
 def local_scope(handler: Callable[..., Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from soniq_sa.link import Backoff, DatabaseAway, Link
 from soniq_sa.models.channel import (
     AWAITED_HINT,
     channel_of,
@@ -27,7 +28,6 @@ from soniq_sa.models.channel import (
     ends_channel_of,
 )
 from soniq_sa.models.roles import Models
-from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
 from soniq_sa.statements.browse import read_ends
 from soniq_sa.statements.enqueue import notify
 

@@ -11,7 +11,7 @@ BORDERS = {
     "events.py:Events.emit": "a subscriber of the user's must not stop the worker",
     "options.py:shown": "the repr() of a value of the user's",
     "runtime/failure.py:_after": "the user's retry policy: the job is retried all the same",
-    "runtime/link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",
+    "link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",
     "runtime/handler.py:_reach": "asyncpg errors of its own while it connects; others pass",
     "runtime/listener.py:Listener._listen": "asyncpg's errors; asyncpg is not imported here",
     "runtime/lifespan.py:Lifespan._enter": "the user's resource: the worker does not start",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, Index, MetaData, inspect, select
+from sqlalchemy import Engine, ForeignKey, Index, MetaData, func, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import (
@@ -396,3 +397,26 @@ def test_tables_may_be_included_after_the_tasks_are_registered() -> None:
         SoniqSession().enqueue(task)
     include_tables(base.metadata)
     assert SoniqSession().enqueue(task).row is not None
+
+
+def test_columns_of_the_user_get_defaults_and_expressions_from_many_jobs_too(
+    engine: Engine,
+) -> None:
+    base = new_base()
+    numbers = itertools.count()
+
+    class Job(JobMixin, base):
+        number: Mapped[int] = mapped_column(default=lambda: next(numbers))
+        zone: Mapped[str | None] = mapped_column(default="eu")
+
+    include_tables(base.metadata)
+    base.metadata.create_all(engine)
+    task = Soniq(base.metadata).job(name="task")(lambda: None)
+    options = task.options(columns={"number": 7, "zone": func.upper("us")})
+    with SoniqSession(engine) as session, session.begin():
+        session.enqueue_many(task, [{}, {}])
+        session.enqueue_many(options, [{}])
+        session.enqueue(options)
+    with engine.connect() as connection:
+        found = connection.execute(select(Job.number, Job.zone).order_by(Job.id)).all()
+    assert found == [(0, "eu"), (0, "eu"), (7, "US"), (7, "US")]

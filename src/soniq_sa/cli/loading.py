@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import sys
-import traceback
-from pathlib import Path
 from types import ModuleType
 
 from soniq_sa.app import Soniq
+from soniq_sa.cli.importing import import_module, look_here_first
 from soniq_sa.errors import AppNotFoundError, did_you_mean
 
 _USUAL_MODULES = ("app", "main", "jobs")
@@ -21,9 +18,7 @@ def load_app(path: str | None) -> Soniq:
     The working directory comes first on the import path. Raises `AppNotFoundError`, which says what
     was tried.
     """
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    here = look_here_first()
     return _load(path) if path else _look_around(here)
 
 
@@ -52,21 +47,7 @@ def _load(path: str) -> Soniq:
 
 
 def _import(name: str, path: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        if (
-            isinstance(error, ModuleNotFoundError)
-            and error.name
-            and f"{name}.".startswith(f"{error.name}.")
-        ):
-            raise AppNotFoundError(
-                f"--app {path!r}: there is no module {error.name!r} in {Path.cwd()} or in the "
-                "environment. Start soniq-sa in the folder from which your program is imported."
-            ) from error
-        raise AppNotFoundError(
-            f"--app {path!r}: importing {name!r} failed.\n{_trace(error)}"
-        ) from error
+    return import_module(name, f"--app {path!r}", AppNotFoundError)
 
 
 def _only_app(module: ModuleType, path: str) -> Soniq:
@@ -108,7 +89,3 @@ def _apps_hint(name: str, module: ModuleType) -> str:
 
 def _file(module: ModuleType) -> str:
     return getattr(module, "__file__", None) or "a namespace package"
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error)).rstrip()

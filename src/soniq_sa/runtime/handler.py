@@ -29,13 +29,13 @@ from soniq_sa.errors import (
     InvalidResultError,
     LeaseLostError,
 )
+from soniq_sa.link import describe, from_database
 from soniq_sa.models.roles import Models
 from soniq_sa.outcome import DONE, Done, Otherwise, Outcome, Settled
 from soniq_sa.runtime.ends import end_rows, result_rows
 from soniq_sa.runtime.entities import load_entities
 from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of_ask
 from soniq_sa.runtime.jobs import HeldJob
-from soniq_sa.runtime.link import describe, from_database
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.signature import Injection
 from soniq_sa.statements.finish import finish_done, finish_otherwise, finish_with_results

@@ -31,9 +31,9 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import DatabaseBack, DatabaseLost, Event, Events
+from soniq_sa.link import Backoff, DatabaseAway, Link, StatementRefused
 from soniq_sa.models.channel import PEER_HINT, channel_of
 from soniq_sa.models.roles import Models
-from soniq_sa.runtime.link import Backoff, DatabaseAway, Link, StatementRefused
 from soniq_sa.runtime.service import wait
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import beat, register_worker, remove_worker, try_lock

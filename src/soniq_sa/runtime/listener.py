@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events
+from soniq_sa.link import DatabaseAway
 from soniq_sa.models.channel import woken_queues
 from soniq_sa.runtime.lease import Lease
-from soniq_sa.runtime.link import DatabaseAway
 from soniq_sa.runtime.service import Service
 
 _LOOK_EVERY = 1.0

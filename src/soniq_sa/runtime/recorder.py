@@ -25,6 +25,7 @@ from soniq_sa.events import (
     JobSnoozed,
     PartFailed,
 )
+from soniq_sa.link import DatabaseAway, StatementRefused
 from soniq_sa.models.channel import (
     DUE_HINT,
     channel_of,
@@ -47,7 +48,6 @@ from soniq_sa.outcome import (
 from soniq_sa.runtime.ends import end_rows, result_rows
 from soniq_sa.runtime.failure import failed
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
-from soniq_sa.runtime.link import DatabaseAway, StatementRefused
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.finish import (

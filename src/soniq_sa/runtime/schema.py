@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from soniq_sa.errors import SchemaMissingError
+from soniq_sa.link import Link
 from soniq_sa.models.mixins import is_added
 from soniq_sa.models.roles import Models
-from soniq_sa.runtime.link import Link
 from soniq_sa.statements.schema import (
     alembic_versions,
     has_trigger,

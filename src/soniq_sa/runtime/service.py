@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import DatabaseBack, DatabaseLost, Events, PartFailed
-from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
+from soniq_sa.link import Backoff, DatabaseAway, Link
 
 
 class Service(ABC):

@@ -28,7 +28,7 @@ from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, out
 from soniq_sa.runtime.handler import Handler, StartClock
 from soniq_sa.runtime.jobs import HeldJob, Verdict
 from soniq_sa.runtime.threads import HandlerRaised, Threads
-from soniq_sa.task import Task
+from soniq_sa.task import Task, full_name
 
 Place = AbstractAsyncContextManager[Any]
 """What a handler with a session waits for: a place in the pool."""
@@ -273,8 +273,7 @@ class Observers:
 
 def name_of(hook: Callable[..., object]) -> str:
     """Return the module and the qualified name of a function; of another object its repr()."""
-    name = getattr(hook, "__qualname__", None)
-    return f"{hook.__module__}.{name}".replace(".<locals>", "") if name else repr(hook)
+    return full_name(hook) if hasattr(hook, "__qualname__") else repr(hook)
 
 
 def _shown(carrier: BaseException) -> BaseException:

@@ -28,10 +28,10 @@ from soniq_sa.events import (
     WorkerStarted,
     WorkerStopped,
 )
+from soniq_sa.link import Backoff, DatabaseAway, Link
 from soniq_sa.resources import Resource
 from soniq_sa.runtime.claimer import Served
 from soniq_sa.runtime.lifespan import Lifespan
-from soniq_sa.runtime.link import Backoff, DatabaseAway, Link
 from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.parts import Parts
 from soniq_sa.runtime.schema import check_schema

@@ -83,7 +83,7 @@ def enqueue_many(
         none is added.
 
     The handles have no ``row``: no ORM instances are made. In ``session.new`` one instance stands
-    for the batch. Client-side defaults of your own columns on the job table are not applied.
+    for the batch. A client-side default of a column of yours is called once, for all of them.
 
     Example::
 

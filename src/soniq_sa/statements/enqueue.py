@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     DateTime,
     Double,
     Insert,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.schema import Table
 
 from soniq_sa.statements.rows import SECOND, rows
@@ -52,7 +53,7 @@ def insert_jobs(jobs: Table, *, deferred: bool, others: Mapping[str, Any]) -> In
         "run_at": run_at if deferred else func.now(),
         "state": _state_at(run_at) if deferred else literal(JobState.QUEUED.value, Text()),
         "expires_at": _after(bindparam("lifetime", type_=Double())),
-        **{name: literal(value, jobs.c[name].type) for name, value in others.items()},
+        **{name: _value(value, jobs.c[name]) for name, value in others.items()},
     }
     return insert(jobs).from_select(list(values), select(*values.values()).select_from(row))
 
@@ -91,6 +92,11 @@ def complete_job_rows(jobs: Table) -> Update:
 def notify(channel: str, payload: str) -> Any:
     """Wake the workers that listen on ``channel``."""
     return select(func.pg_notify(channel, payload))
+
+
+def _value(value: Any, column: Column[Any]) -> Any:
+    """Return a value for a column of the user's, which may be an SQL expression already."""
+    return value if isinstance(value, ClauseElement) else literal(value, column.type)
 
 
 def _after(seconds: ColumnElement[Any]) -> ColumnElement[Any]:

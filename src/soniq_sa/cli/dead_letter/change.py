@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from soniq_sa.cli.dead_letter.asking import ask
+from soniq_sa.cli.asking import ask
 from soniq_sa.cli.dead_letter.parameters import (
     DryRun,
     Id,
@@ -20,10 +20,11 @@ from soniq_sa.cli.dead_letter.parameters import (
     moment,
     parsed_ids,
 )
-from soniq_sa.cli.dead_letter.shown import one_line, some_of, table_of, write_json
+from soniq_sa.cli.dead_letter.shown import one_line, some_of, table_of
 from soniq_sa.cli.dead_letter.source import with_letters
 from soniq_sa.cli.exits import FAILED
 from soniq_sa.cli.options import AsJson, Yes
+from soniq_sa.cli.output import write_json
 from soniq_sa.dead_filter import DeadLetterFilters
 from soniq_sa.dead_letters import DeadLetter, DeadLetters
 from soniq_sa.dead_letters.desk import not_found

@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from soniq_sa.cli.dead_letter.parameters import Id, Match, Place, parsed_ids
-from soniq_sa.cli.dead_letter.shown import page_of, stats_text, table_of, write_json
+from soniq_sa.cli.dead_letter.shown import page_of, stats_text, table_of
 from soniq_sa.cli.dead_letter.source import with_letters
 from soniq_sa.cli.options import AsJson
+from soniq_sa.cli.output import write_json
 from soniq_sa.dead_letters import DeadLetters
 from soniq_sa.dead_letters.desk import not_found
 from soniq_sa.dead_letters.export import ExportFormat, document_of, plain

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import typer
-
 from soniq_sa.dead_letters import DeadLetter, DeadLetterStats
 from soniq_sa.dead_letters.export import plain
 
@@ -102,11 +100,6 @@ def _json(value: object) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def write_json(document: object) -> None:
-    """Write one JSON document."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def some_of(letters: Iterable[DeadLetter], total: int) -> str:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, MetaData, Table, inspect
 from sqlalchemy.exc import DBAPIError, SAWarning
 
 from soniq_sa.app import Soniq
+from soniq_sa.cli.database import on_database, the_app
 from soniq_sa.cli.dead_letter.parameters import Place
-from soniq_sa.cli.schema.database import on_database, the_app
 from soniq_sa.dead_letters import DeadLetters
 from soniq_sa.errors import (
     ConfigurationError,

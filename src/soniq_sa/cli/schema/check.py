@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -10,9 +9,10 @@ import typer
 
 from soniq_sa.alembic.check import find_differences
 from soniq_sa.alembic.differences import Difference
+from soniq_sa.cli.database import on_database, the_app
 from soniq_sa.cli.exits import SCHEMA
 from soniq_sa.cli.options import App, AsJson
-from soniq_sa.cli.schema.database import on_database, the_app
+from soniq_sa.cli.output import write_json
 
 _REMEDY = """\
 With Alembic:    alembic upgrade head; if that leaves differences,
@@ -31,7 +31,7 @@ def check(*, app: App = None, as_json: AsJson = False) -> None:
     found = on_database(soniq, lambda connection: find_differences(connection, metadata))
     if as_json:
         document = {"ok": not found, "differences": [asdict(one) for one in found]}
-        typer.echo(json.dumps(document, indent=2))
+        write_json(document)
     else:
         _show(found, [table.fullname for table in soniq.models.tables])
     if found:

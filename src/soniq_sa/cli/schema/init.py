@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from soniq_sa.cli.exits import FAILED
+from soniq_sa.cli.output import write_json
 from soniq_sa.cli.schema.env_change import EnvChange, env_change
 from soniq_sa.cli.schema.env_search import USUAL_FOLDER, find_env
 from soniq_sa.cli.schema.init_metadata import DEFAULT, parse_place
 from soniq_sa.cli.schema.init_project import NewProject, make_project
 from soniq_sa.cli.schema.template_folder import find_template
 
-FAILED = 1
 _AUTOGENERATE = 'alembic revision --autogenerate -m "add the tables of soniq-sa"'
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -64,7 +64,7 @@ def init(
         place or parse_place(DEFAULT),
     )
     if as_json:
-        typer.echo(json.dumps(_project_document(project), indent=2))
+        write_json(_project_document(project))
     else:
         _tell_project(project)
 
@@ -79,7 +79,7 @@ def _change(change: EnvChange, *, yes: bool, as_json: bool) -> None:
     if written:
         change.write()
     if as_json:
-        typer.echo(json.dumps(_change_document(change, written=written), indent=2))
+        write_json(_change_document(change, written=written))
     else:
         _tell_end(change, written=written, asked=asking)
     if change.by_hand or (change.diff and not written):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import MetaData
 
+from soniq_sa.cli.importing import import_module, look_here_first
 from soniq_sa.errors import OptionError, did_you_mean
 
 DEFAULT = "models:Base.metadata"
@@ -30,9 +29,9 @@ class MetadataPlace:
 
         What the module prints goes to stderr. Raises `OptionError`, which says what is missing.
         """
-        sys.path.insert(0, str(Path.cwd()))
+        look_here_first()
         with contextlib.redirect_stdout(sys.stderr):
-            found = self._import()
+            found: object = import_module(self.module, f"--metadata {str(self)!r}", OptionError)
         for name in self.attributes:
             if not hasattr(found, name):
                 raise OptionError(
@@ -44,17 +43,6 @@ class MetadataPlace:
             hint = f" Write {self}.metadata." if hasattr(found, "metadata") else ""
             raise OptionError(f"--metadata {str(self)!r} is {found!r}, which is no MetaData.{hint}")
         return found
-
-    def _import(self) -> object:
-        try:
-            return importlib.import_module(self.module)
-        except ModuleNotFoundError as error:
-            if not error.name or not f"{self.module}.".startswith(f"{error.name}."):
-                raise
-            raise OptionError(
-                f"--metadata {str(self)!r}: there is no module {error.name!r} in {Path.cwd()} or in "
-                "the environment. Start soniq-sa in the folder from which your models are imported."
-            ) from error
 
 
 def parse_place(text: str) -> MetadataPlace:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -12,8 +11,9 @@ from sqlalchemy import Executable, MetaData, create_mock_engine
 from sqlalchemy.schema import CreateSchema
 
 from soniq_sa.alembic.check import upgrade_sql
+from soniq_sa.cli.database import on_database, the_app
 from soniq_sa.cli.options import App, AsJson
-from soniq_sa.cli.schema.database import on_database, the_app
+from soniq_sa.cli.output import write_json
 from soniq_sa.errors import ConfigurationError
 from soniq_sa.models import include_tables
 from soniq_sa.models.roles import Models
@@ -60,7 +60,7 @@ def sql(
         _upgrade(app, options) if upgrade else _statements(_metadata(app, options), drop=drop)
     )
     if as_json:
-        typer.echo(json.dumps({"statements": statements}, indent=2))
+        write_json({"statements": statements})
     else:
         typer.echo("\n\n".join(f"{one};" for one in statements))
 

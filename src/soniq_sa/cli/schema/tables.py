@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 from soniq_sa.alembic.check import find_differences
-from soniq_sa.cli.exits import FAILED
+from soniq_sa.cli.asking import ask
+from soniq_sa.cli.database import on_database, the_app
 from soniq_sa.cli.options import App, AsJson, Yes
-from soniq_sa.cli.schema.database import on_database, the_app
+from soniq_sa.cli.output import write_json
 from soniq_sa.cli.schema.history import refuse_under_alembic
 from soniq_sa.errors import SoniqError
 from soniq_sa.models.roles import Models
@@ -50,6 +49,14 @@ class _Contents:
     unfinished: int
     workers: int
 
+    @property
+    def summary(self) -> str:
+        """Return what there is, for the question whether to drop it."""
+        return (
+            f"{', '.join(self.tables)}: {self.unfinished} unfinished jobs, "
+            f"{self.workers} running workers."
+        )
+
 
 def create(
     *, app: App = None, outside_alembic: OutsideAlembic = False, as_json: AsJson = False
@@ -74,7 +81,7 @@ def create(
     made, before, differences = on_database(soniq, work)
     if as_json:
         document = {"created": made, "existing": before, "differences": differences}
-        typer.echo(json.dumps(document, indent=2))
+        write_json(document)
         return
     if made:
         typer.echo(f"Created {', '.join(made)}.")
@@ -103,11 +110,11 @@ def drop(
 
     contents = on_database(soniq, look)
     if contents.tables and not yes:
-        _ask(contents)
+        ask(contents.summary, "Drop them, with all that is in them?")
     if contents.tables:
         on_database(soniq, lambda connection: _drop_all(connection, models))
     if as_json:
-        typer.echo(json.dumps({"dropped": contents.tables}, indent=2))
+        write_json({"dropped": contents.tables})
     elif contents.tables:
         typer.echo(f"Dropped {', '.join(contents.tables)}.")
     else:
@@ -123,19 +130,6 @@ def _drop_all(connection: Connection, models: Models) -> None:
         raise TablesInUseError(
             f"Nothing is dropped: {cause or error.orig}. {detail} Drop that first."
         ) from error
-
-
-def _ask(contents: _Contents) -> None:
-    typer.echo(
-        f"{', '.join(contents.tables)}: {contents.unfinished} unfinished jobs, "
-        f"{contents.workers} running workers.",
-        err=True,
-    )
-    if not sys.stdin.isatty():
-        typer.echo("Nothing is dropped: there is no terminal to ask on. Add --yes.", err=True)
-        raise typer.Exit(FAILED)
-    if not typer.confirm("Drop them, with all that is in them?", err=True):
-        raise typer.Exit(FAILED)
 
 
 def _contents(connection: Connection, models: Models) -> _Contents:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from soniq_sa.cli.output import write_json
 from soniq_sa.cli.schema.template_folder import Template, find_template
 from soniq_sa.cli.schema.template_folder import templates as all_templates
 
@@ -32,7 +32,7 @@ def templates(
     """
     found = all_templates() if path is None else [find_template(path, "--path")]
     if as_json:
-        typer.echo(json.dumps([_document(template) for template in found], indent=2))
+        write_json([_document(template) for template in found])
     elif path is not None:
         typer.echo(found[0].path)
     else:
