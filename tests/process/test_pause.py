@@ -28,7 +28,7 @@ def test_a_zombie_with_a_session_commits_nothing_and_works_on(yard: Yard, task: 
     assert yard.until_starts(handle).process == zombie.pid
     other = yard.worker(**SHORT_LEASE)
     with paused(zombie):
-        assert yard.until_starts(handle, 2, 6).process == other.pid
+        assert yard.until_starts(handle, 2).process == other.pid
         first_gate.touch()
         row = yard.until_state(handle, "done")
         assert (row.crashes, row.attempts, row.claims) == (1, 1, 2)
@@ -49,7 +49,7 @@ def test_a_zombie_does_not_overwrite_a_run_that_is_still_going_on(yard: Yard) ->
     assert yard.until_starts(handle).process == zombie.pid
     other = yard.worker(**SHORT_LEASE)
     with paused(zombie):
-        assert yard.until_starts(handle, 2, 6).process == other.pid
+        assert yard.until_starts(handle, 2).process == other.pid
         gates[0].touch()
     zombie.until_log("taken for dead")
     until(lambda: zombie_is_through(yard, zombie), "the zombie's run to end")
@@ -76,7 +76,7 @@ def assert_works_on(yard: Yard, zombie: WorkerProcess, other: WorkerProcess) -> 
     assert other.exit_code() == 0
     handles = yard.enqueue_many(shop.charge, 5)
     for handle in handles:
-        row = yard.until_state(handle, "done", 5)
+        row = yard.until_state(handle, "done")
         assert yard.effects(handle) == [zombie.pid]
         assert row.claims == 1
     assert zombie.popen.poll() is None

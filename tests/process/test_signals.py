@@ -10,7 +10,8 @@ from tests.process import shop
 from tests.process.yard import WorkerProcess, Yard
 
 DRAIN = 1.0
-AT_MOST = DRAIN + 2.5
+UNREACHED = "60"
+"""Seconds that no test waits: a worker that ended sooner did not wait for this timeout."""
 
 
 def stop(worker: WorkerProcess, number: signal.Signals = signal.SIGTERM) -> float:
@@ -31,8 +32,8 @@ def assert_released(yard: Yard, handle: Any, claims: int = 1) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_worker_exits_at_once(yard: Yard, number: signal.Signals) -> None:
-    worker = yard.worker()
-    assert stop(worker, number) < 2
+    worker = yard.worker(SONIQ_SA_POLL_INTERVAL=UNREACHED, SONIQ_SA_DRAIN_TIMEOUT=UNREACHED)
+    stop(worker, number)
     assert yard.rows("SELECT * FROM soniq_workers") == []
     assert "worker stopped" in worker.log
     assert "Traceback" not in worker.log
@@ -40,14 +41,14 @@ def test_an_idle_worker_exits_at_once(yard: Yard, number: signal.Signals) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_short_jobs_are_finished(yard: Yard, number: signal.Signals) -> None:
-    worker = yard.worker()
+    worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT=UNREACHED)
     handles = [
         yard.enqueue(task, 0.5)
         for task in (shop.nap, shop.nap_sync, shop.nap_in_session, shop.nap_in_sync_session)
     ]
     for handle in handles:
         yard.until_starts(handle)
-    assert stop(worker, number) < 2.5
+    stop(worker, number)
     for handle in handles:
         row = yard.row(handle)
         assert (row.state, row.attempts) == ("done", 1)
@@ -62,31 +63,29 @@ def test_long_jobs_are_released_and_start_elsewhere_at_once(yard: Yard) -> None:
     handles = [yard.enqueue(task, str(gate)) for task in tasks]
     for handle in handles:
         yard.until_starts(handle)
-    assert DRAIN <= stop(worker) < AT_MOST
+    assert stop(worker) >= DRAIN
     for handle in handles:
         assert_released(yard, handle)
         assert yard.effects(handle) == []
     gate.touch()
     second = yard.worker()
     for handle in handles:
-        row = yard.until_state(handle, "done", 3)
+        row = yard.until_state(handle, "done")
         assert (row.attempts, row.claims) == (1, 2)
         assert yard.starts(handle)[-1].process == second.pid
         assert yard.starts(handle)[-1].attempt == 1
 
 
-def test_another_worker_takes_the_released_jobs_within_a_second(yard: Yard) -> None:
-    leaving = yard.worker(SONIQ_SA_DRAIN_TIMEOUT="0.2", SONIQ_SA_POLL_INTERVAL="30")
+def test_another_worker_takes_the_released_jobs_without_waiting_for_its_poll(yard: Yard) -> None:
+    leaving = yard.worker(SONIQ_SA_DRAIN_TIMEOUT="0.2", SONIQ_SA_POLL_INTERVAL=UNREACHED)
     gate = yard.gate()
     handle = yard.enqueue(shop.wait, str(gate))
     yard.until_starts(handle)
-    staying = yard.worker(SONIQ_SA_POLL_INTERVAL="30")
+    staying = yard.worker(SONIQ_SA_POLL_INTERVAL=UNREACHED)
     stop(leaving)
-    left = time.time()
-    assert yard.until_starts(handle, 2, 3).process == staying.pid
-    assert yard.starts(handle)[-1].at - left < 1
+    assert yard.until_starts(handle, 2).process == staying.pid
     gate.touch()
-    yard.until_state(handle, "done")
+    assert yard.until_state(handle, "done").crashes == 0
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_a_handler_that_never_ends_does_not_hold_up_the_exit(yard: Yard, task: A
     worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT=str(DRAIN))
     handle = yard.enqueue(task)
     yard.until_starts(handle)
-    assert stop(worker) < AT_MOST
+    stop(worker)
     assert_released(yard, handle)
 
 
@@ -135,7 +134,7 @@ def test_jobs_that_wait_behind_others_are_given_back_at_once(yard: Yard) -> None
 def test_a_second_signal_releases_everything_and_exits_at_once(
     yard: Yard, number: signal.Signals
 ) -> None:
-    worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT="60")
+    worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT=UNREACHED)
     gate = yard.gate()
     tasks = (shop.wait, shop.wait_sync, shop.charge, shop.charge_sync)
     handles = [yard.enqueue(task, str(gate)) for task in tasks]
@@ -144,7 +143,7 @@ def test_a_second_signal_releases_everything_and_exits_at_once(
         yard.until_starts(handle)
     worker.signal(number)
     worker.until_log("worker stops")
-    assert stop(worker, number) < 2
+    stop(worker, number)
     for handle in handles:
         assert_released(yard, handle)
     assert yard.rows("SELECT * FROM soniq_workers") == []

@@ -38,7 +38,7 @@ async def test_a_lost_lease_cancels_the_handlers_and_rolls_their_effects_back(
         await bench.until(lambda: runs == ["started"], "the handler")
         (before,) = await bench.rows("SELECT id FROM soniq_workers")
         await bench.rows("DELETE FROM soniq_workers")
-        row = await bench.until_state(handle, "done", 8)
+        row = await bench.until_state(handle, "done")
         (after,) = await bench.rows("SELECT id FROM soniq_workers")
     assert runs == ["started", "cancelled", "started"]
     assert await bench.effects() == ["run 2"]
@@ -76,7 +76,7 @@ async def test_an_effect_is_not_committed_when_the_lease_was_lost_unnoticed(
         await bench.until(lambda: worker_is_idle(bench), "the first run to end")
         assert await bench.effects() == []
         await bench.rows("SELECT pg_notify('soniq_sa:soniq_jobs', '')")
-        await bench.until_state(handle, "done", 5)
+        await bench.until_state(handle, "done")
         assert worker is not None
     assert await bench.effects() == ["run 2"]
 
@@ -167,5 +167,5 @@ async def test_the_job_of_a_worker_that_nobody_knows_is_put_back(bench: Bench) -
         "claimed_at = now()"
     )
     async with bench.worker(lease=1, heartbeat=0.2):
-        row: Any = await bench.until_state(handle, "done", 5)
+        row: Any = await bench.until_state(handle, "done")
     assert (row.claims, row.crashes) == (8, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from soniq_sa import Worker
 from soniq_sa.events import JobsReleased, WorkerStarted
-from tests.runtime.bench import Bench
+from tests.runtime.bench import PATIENCE, Bench
 
 
 async def give_to_worker(bench: Bench, job_id: Any) -> None:
@@ -42,7 +42,7 @@ async def test_a_claim_that_the_worker_does_not_know_of_is_released_and_run(
             held = await bench.soniq.enqueue(hold)
             await bench.until_state(held, "processing")
         await give_to_worker(bench, lost_one.id)
-        row = await bench.until_state(lost_one, "done", 5)
+        row = await bench.until_state(lost_one, "done")
         leave.set()
     assert runs == [1]
     assert (row.claims, row.attempts, row.crashes) == (2, 1, 0)
@@ -93,7 +93,7 @@ async def test_a_worker_stopped_between_claim_and_start_gives_everything_back(
     running = asyncio.create_task(worker.run())
     await bench.until(lambda: len(started) == 5, "five handlers")
     worker.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
     for handle in handles:
         row = await bench.row(handle)
         assert (row.state, row.attempts, row.crashes, row.worker_id) == ("queued", 0, 0, None)

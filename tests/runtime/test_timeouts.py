@@ -26,7 +26,7 @@ async def test_an_async_handler_is_cancelled_at_its_time_limit(bench: Bench) -> 
 
     handle = await bench.soniq.enqueue(slow)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", patience=2)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts) == ("timed out", 2)
     assert "0.2 s" in row.error
     assert ends == ["cancelled"] * 2
@@ -40,7 +40,7 @@ async def test_the_limit_of_the_worker_holds_for_tasks_without_their_own(bench: 
 
     handle = await bench.soniq.enqueue(slow)
     async with bench.worker(job_timeout=0.2):
-        row = await bench.until_state(handle, "dead", patience=2)
+        row = await bench.until_state(handle, "dead")
     assert row.reason == "timed out"
 
 
@@ -63,7 +63,7 @@ async def test_a_timed_out_handler_with_a_session_leaves_no_effects(bench: Bench
 
     handle = await bench.soniq.enqueue(slow)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", patience=2)
+        row = await bench.until_state(handle, "dead")
     assert row.reason == "timed out"
     assert await bench.effects() == []
 
@@ -83,7 +83,7 @@ async def test_a_sync_handler_over_its_limit_gives_its_slot_back(bench: Bench) -
     last = await bench.soniq.enqueue(fine)
     try:
         async with bench.worker(concurrency=1):
-            await bench.until_state(last, "done", patience=4)
+            await bench.until_state(last, "done")
             for handle in handles:
                 assert (await bench.row(handle)).reason == "timed out"
     finally:
@@ -163,7 +163,7 @@ async def test_a_handler_that_swallows_its_cancellation_and_returns_has_timed_ou
 
     handle = await bench.soniq.enqueue(stubborn)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", patience=2)
+        row = await bench.until_state(handle, "dead")
     assert row.reason == "timed out"
 
 
