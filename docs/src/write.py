@@ -5,7 +5,7 @@ A code block is a file of this folder, or the parts of it between ``# region nam
 
     <!-- docs/src/enqueue/options.py#delay -->
 
-The table of the settings is made from `soniq_sa.settings.Settings`.
+The pages in `docs/reference` have parts that are made from the code; see `docs.src.reference.parts`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from docs.src.settings_table import settings_table
+from docs.src.reference.parts import with_parts
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 _BLOCK = re.compile(
     r"^<!-- (?P<source>docs/src/[^ #]+)(?:#(?P<region>\w+))? -->\n"
     r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_TABLE = re.compile(r"(?P<start><!-- settings -->\n).*?(?P<end><!-- /settings -->)", re.DOTALL)
 _REGION = re.compile(r"^ *# region (\w+)\n(.*?)^ *# endregion$", re.MULTILINE | re.DOTALL)
 
 
@@ -61,8 +60,7 @@ def blocks(page: Path) -> list[Block]:
 
 def current(page: Path) -> str:
     """Return the text of a page with all that is taken from elsewhere."""
-    text = _BLOCK.sub(_with_source, page.read_text("utf-8"))
-    return _TABLE.sub(lambda found: f"{found['start']}\n{settings_table()}\n\n{found['end']}", text)
+    return with_parts(_BLOCK.sub(_with_source, page.read_text("utf-8")), page)
 
 
 def source_text(source: Path, region: str | None) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from soniq_sa.asks import Cancel, Discard, Retry, Snooze
     from soniq_sa.context import JobContext, Locked, inject
     from soniq_sa.dead_filter import DeadLetterFilters
-    from soniq_sa.dead_letters import DeadLetter, DeadLetters, DeadLetterStats
+    from soniq_sa.dead_letters import DeadLetter, DeadLetters, DeadLetterStats, ReplayOptions
     from soniq_sa.errors import (
         AppNotFoundError,
         CommitRefusedError,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         NoDatabaseError,
         NoDriverError,
         OptionError,
+        ReplayRefusedError,
         ResourceError,
         ResultTimeoutError,
         RunError,
@@ -47,11 +48,14 @@ if TYPE_CHECKING:
         TaskDefinitionError,
         UnknownOptionError,
         UnknownQueueError,
+        UnknownTaskError,
+        UnknownTaskWarning,
         WaitError,
     )
     from soniq_sa.handle import JobHandle
     from soniq_sa.hooks import CallNext, NewJob
     from soniq_sa.options import JobOptions, Priority
+    from soniq_sa.progress import Progress
     from soniq_sa.record import JobRecord
     from soniq_sa.retrying import RetryPolicy
     from soniq_sa.runtime.worker import Worker
@@ -63,7 +67,7 @@ if TYPE_CHECKING:
         enqueue_many,
     )
     from soniq_sa.states import JobState
-    from soniq_sa.task import Task
+    from soniq_sa.task import Task, TaskRef
     from soniq_sa.task_options import TaskOptions
 
 __all__ = [
@@ -105,6 +109,9 @@ __all__ = [
     "NoDriverError",
     "OptionError",
     "Priority",
+    "Progress",
+    "ReplayOptions",
+    "ReplayRefusedError",
     "ResourceError",
     "ResultTimeoutError",
     "Retry",
@@ -120,8 +127,11 @@ __all__ = [
     "Task",
     "TaskDefinitionError",
     "TaskOptions",
+    "TaskRef",
     "UnknownOptionError",
     "UnknownQueueError",
+    "UnknownTaskError",
+    "UnknownTaskWarning",
     "WaitError",
     "Worker",
     "enqueue",
@@ -134,7 +144,7 @@ _HOMES = {
     "soniq_sa.asks": ("Cancel", "Discard", "Retry", "Snooze"),
     "soniq_sa.context": ("JobContext", "Locked", "inject"),
     "soniq_sa.dead_filter": ("DeadLetterFilters",),
-    "soniq_sa.dead_letters": ("DeadLetter", "DeadLetterStats", "DeadLetters"),
+    "soniq_sa.dead_letters": ("DeadLetter", "DeadLetterStats", "DeadLetters", "ReplayOptions"),
     "soniq_sa.errors": (
         "AppNotFoundError",
         "CommitRefusedError",
@@ -157,6 +167,7 @@ _HOMES = {
         "NoDatabaseError",
         "NoDriverError",
         "OptionError",
+        "ReplayRefusedError",
         "ResourceError",
         "ResultTimeoutError",
         "RunError",
@@ -167,11 +178,14 @@ _HOMES = {
         "TaskDefinitionError",
         "UnknownOptionError",
         "UnknownQueueError",
+        "UnknownTaskError",
+        "UnknownTaskWarning",
         "WaitError",
     ),
     "soniq_sa.hooks": ("CallNext", "NewJob"),
     "soniq_sa.handle": ("JobHandle",),
     "soniq_sa.options": ("JobOptions", "Priority"),
+    "soniq_sa.progress": ("Progress",),
     "soniq_sa.record": ("JobRecord",),
     "soniq_sa.retrying": ("RetryPolicy",),
     "soniq_sa.runtime.worker": ("Worker",),
@@ -183,7 +197,7 @@ _HOMES = {
         "enqueue_many",
     ),
     "soniq_sa.states": ("JobState",),
-    "soniq_sa.task": ("Task",),
+    "soniq_sa.task": ("Task", "TaskRef"),
     "soniq_sa.task_options": ("TaskOptions",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

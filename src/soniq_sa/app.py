@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
 from soniq_sa.application import Application
+from soniq_sa.retention import RetentionSetting
 from soniq_sa.runtime.worker import Worker
 
 
@@ -21,6 +22,9 @@ class WorkerOptions(TypedDict, total=False):
     rescue_interval: float | None
     drain_timeout: float | None
     job_timeout: float | None
+    retention_done: RetentionSetting
+    retention_cancelled: RetentionSetting
+    retention_dead: RetentionSetting
     listen_url: str | None
 
 
@@ -34,6 +38,9 @@ class Soniq(Application):
         `AsyncSoniqSession` (or `SoniqSession` for sync handlers).
     queues: The queues there are. If given, any other queue is refused; else only near misses of a
         queue that some task uses.
+    unknown_tasks: What becomes of jobs by a name that nothing here declares: ``"strict"`` (the default)
+        raises `UnknownTaskError`, ``"warn"`` issues an `UnknownTaskWarning`, ``"none"`` is silent. See
+        `Soniq.ref`.
 
     Example::
 

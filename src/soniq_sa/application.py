@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 from uuid import UUID
 
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typing_extensions import TypeVar as DefaultingTypeVar
 
-from soniq_sa.control import Control
+from soniq_sa.control import AnyJob, Control, Controlling
 from soniq_sa.databases import AnyEngine, AnySessionmaker, Databases
 from soniq_sa.dead_letters import DeadLetters
-from soniq_sa.errors import ConfigurationError
+from soniq_sa.errors import OptionError
 from soniq_sa.events import Events
-from soniq_sa.handle import JobHandle
+from soniq_sa.foreign import Referring, TaskName
+from soniq_sa.functions import default_name
+from soniq_sa.handle import JobHandle, id_of
 from soniq_sa.hooks import HookDecorators
+from soniq_sa.loops import run_without_loop
 from soniq_sa.models.roles import Models
-from soniq_sa.options import check_task_name
+from soniq_sa.options import Seconds, check_task_name
 from soniq_sa.reading import Reader, ReturnWhen
 from soniq_sa.record import JobRecord
 from soniq_sa.resources import ResourceDecorator, Resources
-from soniq_sa.session import enqueue_committed
-from soniq_sa.task import AsyncTask, SyncTask, Task, Tasks, default_name, task_class
+from soniq_sa.session import checked_task, enqueue_committed, enqueue_many_committed
+from soniq_sa.task import AsyncTask, SyncTask, Task, TaskRef, Tasks, UnknownTasks, task_class
 from soniq_sa.task_options import TaskOptions, check_task_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Result = DefaultingTypeVar("Result", default=Any)
+"""What a task returns; of a task that is given by its name nothing is known."""
 
 
 class JobDecorator:
@@ -48,7 +54,7 @@ class JobDecorator:
         return self._make(handler)
 
 
-class Application(HookDecorators, ResourceDecorator):
+class Application(Referring, HookDecorators, ResourceDecorator, Controlling):
     """Tasks, tables and database of one application. Two of them share nothing."""
 
     def __init__(
@@ -59,14 +65,15 @@ class Application(HookDecorators, ResourceDecorator):
         sessionmaker: AnySessionmaker | None = None,
         database_url: str | None = None,
         queues: Iterable[str] = (),
+        unknown_tasks: UnknownTasks = "strict",
     ) -> None:
-        self.tasks = Tasks(metadata, queues)
+        self.tasks = Tasks(metadata, queues, unknown_tasks)
         self.hooks = self.tasks.hooks
         self.resources = Resources()
         self.databases = Databases(engine, sessionmaker, database_url)
         self.events = Events()
         self.tasks.reader = self._reader = Reader(self.tasks, self.databases)
-        self.control = Control(self.tasks, self.databases)
+        self.control = Control(self.tasks)
         self.dead_letters = DeadLetters(self.tasks, self.databases)
 
     @property
@@ -104,47 +111,128 @@ class Application(HookDecorators, ResourceDecorator):
                 defaults=checked.defaults,
                 retrying=checked.retrying,
                 timeout=checked.timeout,
+                retention=checked.retention,
                 aliases=checked.aliases,
+                args_model=checked.args_model,
             )
             self.tasks.add(task)
             return task
 
         return JobDecorator(register) if handler is None else register(handler)
 
-    async def enqueue(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    async def enqueue(
+        self, task: TaskRef[P, Result] | TaskName[P], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[Result]:
         """Enqueue a job in a transaction of its own, which is committed on return.
+
+        task: A task, a reference to one (`ref`, `stub`), or a task name, which is taken as `ref` takes
+            it.
 
         Inside a request that works with a session, use ``session.enqueue`` instead: then the job is
         part of that session's transaction. Raises what that raises.
         """
+        target = self._target(task)
         async with self.databases.async_sessions() as session, session.begin():
-            return enqueue_committed(session, task, args, kwargs)
+            return enqueue_committed(session, target, args, kwargs)
 
-    def enqueue_sync(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    def enqueue_sync(
+        self, task: TaskRef[P, Result] | TaskName[P], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[Result]:
         """Enqueue a job in a transaction of its own, from a program without an event loop.
 
         For scripts and shells. It connects anew at each call if the application gave no sync engine:
         to enqueue many jobs, use a session.
         """
+        target = self._target(task)
         if factory := self.databases.given_sync_sessions:
             with factory() as session, session.begin():
-                return enqueue_committed(session, task, args, kwargs)
-        if _loop_is_running():
-            raise ConfigurationError(
-                "soniq.enqueue_sync() was called inside a running event loop. "
-                "Write: await soniq.enqueue(...)."
+                return enqueue_committed(session, target, args, kwargs)
+
+        async def add() -> JobHandle[Result]:
+            async with self.databases.loopless_sessions() as session, session.begin():
+                return enqueue_committed(session, target, args, kwargs)
+
+        return run_without_loop("soniq.enqueue_sync", add)
+
+    async def enqueue_many(
+        self, task: TaskRef[..., Result] | TaskName[...], rows: Iterable[Mapping[str, Any]], /
+    ) -> list[JobHandle[Result]]:
+        """Enqueue any number of jobs of one task in a transaction of its own, committed on return.
+
+        task: As in `enqueue`. rows: The arguments of each job, by name. If one does not fit, none is
+        enqueued.
+
+        Example::
+
+            await soniq.enqueue_many(send_report, [{"user_id": 1}, {"user_id": 2}])
+        """
+        target = self._target(task)
+        async with self.databases.async_sessions() as session, session.begin():
+            return enqueue_many_committed(session, target, rows)
+
+    def enqueue_many_sync(
+        self, task: TaskRef[..., Result] | TaskName[...], rows: Iterable[Mapping[str, Any]], /
+    ) -> list[JobHandle[Result]]:
+        """Do as `enqueue_many` in a program without an event loop; see `enqueue_sync`."""
+        target = self._target(task)
+        if factory := self.databases.given_sync_sessions:
+            with factory() as session, session.begin():
+                return enqueue_many_committed(session, target, rows)
+
+        async def add() -> list[JobHandle[Result]]:
+            async with self.databases.loopless_sessions() as session, session.begin():
+                return enqueue_many_committed(session, target, rows)
+
+        return run_without_loop("soniq.enqueue_many_sync", add)
+
+    async def schedule(
+        self,
+        task: TaskRef[P, Result] | TaskName[P],
+        run_at: datetime | Seconds,
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> JobHandle[Result]:
+        """Enqueue a job that is due at ``run_at``, in a transaction of its own; else as `enqueue`.
+
+        run_at: An aware datetime, or a number of seconds or a timedelta from now, by the database's
+            clock. It stands in the place of a ``delay`` or ``run_at`` that the task has.
+
+        Raises `OptionError` for a naive datetime.
+
+        Example::
+
+            await soniq.schedule(remind, timedelta(days=1), user_id=7)
+        """
+        given: Any = run_at
+        if given is None:
+            raise OptionError(
+                "soniq.schedule(): run_at is None. It takes a time, or seconds from now."
             )
-        return asyncio.run(self._enqueue_loopless(task, args, kwargs))
+        target = self._target(task).options(run_at=run_at)
+        return await self.enqueue(target, *args, **kwargs)
 
-    async def _enqueue_loopless(
-        self, task: Task[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> JobHandle[R]:
-        async with self.databases.loopless_sessions() as session, session.begin():
-            return enqueue_committed(session, task, args, kwargs)
+    def _target(self, task: TaskRef[P, Result] | TaskName[P]) -> TaskRef[P, Result]:
+        given: Any = self.ref(task) if isinstance(task, str) else task
+        return checked_task(cast("TaskRef[P, Result]", given))
 
-    async def get_job(self, job_id: UUID) -> JobRecord | None:
-        """Return a job as it stands in the database; None if there is none with that id."""
-        return await self._reader.find(job_id)
+    async def get_job(self, job: AnyJob) -> JobRecord | None:
+        """Return a job, by its id or handle, as it stands in the database; None if there is none."""
+        return await self._reader.find(id_of(job))
+
+    def get_job_sync(self, job: AnyJob) -> JobRecord | None:
+        """Do as `get_job` in a program without an event loop. It connects anew at each call."""
+        reader = self._reader.loopless()
+        return run_without_loop("soniq.get_job_sync", lambda: reader.find(id_of(job)))
+
+    def handle(self, job_id: UUID) -> JobHandle[Any]:
+        """Return a handle for a job that is known by its id alone, enqueued by whom ever.
+
+        Example::
+
+            report = await soniq.handle(job_id).result(timeout=30)
+        """
+        return JobHandle(job_id, "", reader=self._reader)
 
     async def wait(
         self,
@@ -164,6 +252,19 @@ class Application(HookDecorators, ResourceDecorator):
         """
         return await self._reader.wait(handles, timeout, return_when)
 
+    def wait_sync(
+        self,
+        handles: Iterable[JobHandle[Any]],
+        *,
+        timeout: float | None = None,
+        return_when: ReturnWhen = "all",
+    ) -> tuple[set[JobHandle[Any]], set[JobHandle[Any]]]:
+        """Do as `wait` in a program without an event loop. It connects anew at each call."""
+        reader = self._reader.loopless()
+        return run_without_loop(
+            "soniq.wait_sync", lambda: reader.wait(handles, timeout, return_when)
+        )
+
     @overload
     def create_all(self, engine: Engine | Connection) -> None: ...
     @overload
@@ -182,11 +283,3 @@ class Application(HookDecorators, ResourceDecorator):
     async def _create_all_async(self, engine: AsyncEngine) -> None:
         async with engine.begin() as connection:
             await connection.run_sync(self.create_all)
-
-
-def _loop_is_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -36,8 +36,9 @@ from soniq_sa.annotations import aware, is_exact
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
 from soniq_sa.json_text import as_jsonb, dump, storable_text
+from soniq_sa.options import JobOptions, shown
 from soniq_sa.results import CONFIG, ResultCodec
-from soniq_sa.signature import EntityParameter, Injection, Shape, read_parameters
+from soniq_sa.signature import NO_PARAMETERS, EntityParameter, Injection, Parameters, Shape
 
 _REMEDIES = {"timezone_aware": ", which has none: write datetime.now(UTC)"}
 
@@ -94,11 +95,13 @@ class Unresolved:
 class Codec:
     """The arguments of one task. Built once, at the first use of the task."""
 
-    def __init__(
-        self, handler: Callable[..., Any], label: str, scope: Mapping[str, Any], *, is_async: bool
-    ) -> None:
+    remedy = "Annotate it with a type that JSON can tell apart."
+    """What to do about a value that would come back as another."""
+
+    def __init__(self, parameters: Parameters, label: str) -> None:
+        """Prepare; raise `TaskDefinitionError` for a parameter that cannot be stored as JSON."""
         self.label = label
-        self.parameters = read_parameters(handler, label, scope, is_async=is_async)
+        self.parameters = parameters
         self._plain = self._adapter(self.parameters.plain)
         self._stored = self._adapter(
             {**self.parameters.plain, **dict.fromkeys(self.parameters.entities, Any)}
@@ -141,7 +144,8 @@ class Codec:
         try:
             return dict(self._stored.validate_json(f"[{text}]")[0])
         except ValidationError as error:
-            raise InvalidArgumentsError(self._describe(error, "The stored arguments")) from error
+            problems = described(error, self.label, "The stored arguments")
+            raise InvalidArgumentsError(problems) from error
 
     def entity_key(self, name: str) -> EntityKey:
         """Return how the entities of the argument ``name`` are identified."""
@@ -169,16 +173,19 @@ class Codec:
     def _unexpected(self, name: str) -> str:
         if name in self.parameters.injected:
             return f"{self.label}(): {name!r} is supplied by the worker. Leave it out."
-        return (
-            f"{self.label}() has no argument {name!r}.{did_you_mean(name, self.parameters.names)}"
-        )
+        hint = did_you_mean(name, self.parameters.names)
+        if not hint and name in JobOptions.__annotations__:
+            hint = f" It is an option of the job: enqueue(task.options({name}=...), ...)."
+        elif not hint and name in {"args", "kwargs"}:
+            hint = " Give the arguments themselves: enqueue(task, **arguments)."
+        return f"{self.label}() has no argument {name!r}.{hint}"
 
     def _encode_plain(self, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             (checked,) = self._plain.validate_python((arguments,), strict=True)
             (values,) = self._plain.dump_python((checked,), mode="json", by_alias=True)
         except ValidationError as error:
-            raise InvalidArgumentsError(self._describe(error, "Arguments")) from error
+            raise InvalidArgumentsError(described(error, self.label, "Arguments")) from error
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise InvalidArgumentsError(
                 f"{self.label}(): the arguments cannot be written as JSON: {error}."
@@ -192,7 +199,7 @@ class Codec:
             (back,) = self._plain.validate_json(dump([as_jsonb(values)]))
         except ValidationError as error:
             subject = "Read back from JSON, the arguments"
-            raise InvalidArgumentsError(self._describe(error, subject)) from error
+            raise InvalidArgumentsError(described(error, self.label, subject)) from error
         except ValueError as error:
             raise InvalidArgumentsError(
                 f"{self.label}(): the arguments cannot be written as JSON: {error}."
@@ -205,8 +212,8 @@ class Codec:
         for name, value in checked.items():
             if type(back[name]) is not type(value) or back[name] != value:
                 raise InvalidArgumentsError(
-                    f"{self.label}(): the argument {name!r} is {value!r} and would reach the handler "
-                    f"as {back[name]!r}. Annotate it with a type that JSON can tell apart."
+                    f"{self.label}(): the argument {name!r} is {shown(value)} and would reach the "
+                    f"handler as {shown(back[name])}. {self.remedy}"
                 )
 
     def _encode_entities(self, name: str, value: Any, encoded: Encoded) -> Any:
@@ -262,13 +269,45 @@ class Codec:
                 f"Task {self.label}: an argument cannot be stored as JSON. {error}"
             ) from error
 
-    def _describe(self, error: ValidationError, subject: str) -> str:
-        problems = "; ".join(
-            f"{_place(one['loc'][1:])}{one['msg']}, got {_short(one.get('input'))}"
-            f"{_REMEDIES.get(one['type'], '')}"
-            for one in error.errors(include_url=False)
-        )
-        return f"{subject} do not fit {self.label}(): {problems}."
+
+class OpenCodec(Codec):
+    """The arguments of a task of which only the name is known: any JSON values, by name."""
+
+    remedy = "Write soniq.ref(name, Model), with a pydantic model that has the types."
+
+    def __init__(self, label: str) -> None:
+        super().__init__(NO_PARAMETERS, label)
+        generic: Any = tuple
+        self._plain = self._stored = TypeAdapter(generic[dict[str, Any]], config=CONFIG)
+        self._exact = False
+
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        if args:
+            raise InvalidArgumentsError(
+                f"{self.label}(): nothing here knows the order of its arguments. Give them by name."
+            )
+        return dict(kwargs)
+
+
+Path = tuple[str | int, ...]
+
+
+def described(
+    error: ValidationError,
+    label: str,
+    subject: str,
+    path: Callable[[Path], Path] = lambda found: found[1:],
+) -> str:
+    """Return what pydantic found wrong.
+
+    path: Returns the argument and the place in it; by default without the place in the tuple of one.
+    """
+    problems = "; ".join(
+        f"{_place(path(one['loc']))}{one['msg']}, got {_short(one.get('input'))}"
+        f"{_REMEDIES.get(one['type'], '')}"
+        for one in error.errors(include_url=False)
+    )
+    return f"{subject} do not fit {label}(): {problems}."
 
 
 def _place(path: Sequence[str | int]) -> str:
@@ -276,7 +315,7 @@ def _place(path: Sequence[str | int]) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = shown(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
 
 

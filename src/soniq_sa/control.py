@@ -2,72 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 from uuid import UUID
 
 from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
 from soniq_sa.databases import Databases
 from soniq_sa.errors import JobNotFoundError
+from soniq_sa.handle import JobHandle, id_of
 from soniq_sa.models.channel import DUE_HINT, cancel_hint
-from soniq_sa.models.roles import Models
 from soniq_sa.options import Seconds, check_priority, check_reason, when
-from soniq_sa.session import AnySession, sync_session, wake_after_commit
+from soniq_sa.session import AnySession, say_ends_after_commit, sync_session, wake_after_commit
 from soniq_sa.statements import control
 from soniq_sa.states import JobState
 from soniq_sa.task import Tasks
 from soniq_sa.transactions import in_transaction
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+AnyJob = UUID | JobHandle[Any]
+"""A job by its id or its handle."""
 
 
 class ControlDesk:
-    """One job at a time, in the transaction of a sync session; ``soniq.control.within(session)``.
+    """What is done to one job, in the transaction of a sync session. Nothing is committed here."""
 
-    The same verbs as `Control`, without ``await``. Nothing is committed here.
-    """
-
-    def __init__(self, models: Models, session: Session) -> None:
-        self._models = models
+    def __init__(self, tasks: Tasks, session: Session) -> None:
+        self._tasks = tasks
+        self._models = tasks.models
         self._session = session
 
-    def cancel(self, job_id: UUID, *, reason: str | None = None) -> JobState:
-        """End a job; see `Control.cancel`."""
-        statement = control.cancel_job(self._models)
+    def cancel(self, job: AnyJob, *, reason: str | None = None) -> JobState:
+        """End a job; see `Controlling.cancel`."""
+        job_id = id_of(job)
+        statement = control.cancel_job(self._models, self._tasks.retention())
         row = self._execute(statement, job_id=job_id, why=check_reason("cancel()", reason))
         if row is None:
             return self._state(job_id)
         if row.state == JobState.PROCESSING:
             self._wake(cancel_hint(job_id))
+        else:
+            self._say_ended(job_id)
         return JobState(row.state)
 
-    def reschedule(self, job_id: UUID, run_at: datetime | Seconds) -> JobState:
-        """Give a job that waits another time; see `Control.reschedule`."""
+    def reschedule(self, job: AnyJob, run_at: datetime | Seconds) -> JobState:
+        """Give a job that waits another time; see `Controlling.reschedule`."""
         delay, due_at = when({"run_at": run_at})
-        row = self._waiting(
-            control.put_off_job(self._models), job_id, delay=delay or 0.0, due_at=due_at
-        )
+        statement = control.put_off_job(self._models)
+        row = self._waiting(statement, id_of(job), delay=delay or 0.0, due_at=due_at)
         self._wake(DUE_HINT if row.state == JobState.SCHEDULED else row.queue)
         return JobState(row.state)
 
-    def run_now(self, job_id: UUID) -> None:
-        """Make a job that waits due at once; see `Control.run_now`."""
-        self.reschedule(job_id, 0)
+    def run_now(self, job: AnyJob) -> None:
+        """Make a job that waits due at once; see `Controlling.run_now`."""
+        self.reschedule(job, 0)
 
-    def set_priority(self, job_id: UUID, priority: int) -> None:
-        """Give a job that waits another priority; see `Control.set_priority`."""
+    def retry_now(self, job: AnyJob) -> None:
+        """Make a job that waits for its retry due at once; see `Controlling.retry_now`."""
+        job_id = id_of(job)
+        row = self._execute(control.hurry_retry(self._models), job_id=job_id)
+        if row is None:
+            state = self._state(job_id)
+            advice = " Run it again with soniq.dead_letters.replay()." if state == "dead" else ""
+            raise JobNotFoundError(
+                f"The job {job_id} is {state}, and does not wait for a retry.{advice}"
+            )
+        self._wake(row.queue)
+
+    def set_priority(self, job: AnyJob, priority: int) -> None:
+        """Give a job that waits another priority; see `Controlling.set_priority`."""
         statement = control.set_job_priority(self._models)
-        self._waiting(statement, job_id, new_priority=check_priority(priority))
+        self._waiting(statement, id_of(job), new_priority=check_priority(priority))
 
-    def delete(self, job_id: UUID) -> None:
-        """Delete a job that does not run; see `Control.delete`."""
+    def delete(self, job: AnyJob) -> None:
+        """Delete a job that does not run; see `Controlling.delete`."""
+        job_id = id_of(job)
         if self._execute(control.delete_job(self._models), job_id=job_id) is None:
             raise JobNotFoundError(
                 f"The job {job_id} is {self._state(job_id)}. Cancel it, and delete it when it has ended."
             )
+        self._say_ended(job_id)
 
     def _waiting(self, statement: Executable, job_id: UUID, **parameters: Any) -> Any:
         row = self._execute(statement, job_id=job_id, **parameters)
@@ -92,30 +112,80 @@ class ControlDesk:
         engine = self._connection.engine
         wake_after_commit(self._session, engine, self._models.jobs, {said}, inserted=False)
 
+    def _say_ended(self, job_id: UUID) -> None:
+        """Wake who waits for the job: no worker will say that it has ended."""
+        say_ends_after_commit(self._session, self._connection.engine, self._models.jobs, {job_id})
+
     @property
     def _connection(self) -> Any:
         return self._session.connection(bind_arguments={"mapper": self._models.Job})
 
 
-class Control:
-    """Single jobs of an application: ``soniq.control``.
+class Verb(Generic[P, T]):
+    """One verb of `ControlDesk` for every kind of session, which comes first.
 
-    Each call is a transaction of its own; with ``session=`` (any kind of session) it is part of that
-    session's. In a program without an event loop: `within`. All raise `JobNotFoundError` if there is
-    no such job, or it is not in a state that allows it.
+    With a sync session it returns what the verb returns; with an async one, await the call.
     """
 
-    def __init__(self, tasks: Tasks, databases: Databases) -> None:
+    def __init__(self, tasks: Tasks, work: Callable[Concatenate[ControlDesk, P], T]) -> None:
         self._tasks = tasks
-        self._databases = databases
+        self._work = work
+        functools.update_wrapper(cast("Callable[..., Any]", self), work)
 
-    def within(self, session: Session | scoped_session[Any]) -> ControlDesk:
-        """Return the same verbs, without ``await``, in the transaction of a sync session."""
-        return ControlDesk(self._tasks.models, sync_session(session))
+    @overload
+    def __call__(
+        self,
+        session: AsyncSession | async_scoped_session[Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def __call__(
+        self, session: Session | scoped_session[Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    def __call__(self, session: AnySession, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Do it in the transaction of ``session``."""
+        current = session() if isinstance(session, async_scoped_session) else session
+        if isinstance(current, AsyncSession):
+            return current.run_sync(self._do, *args, **kwargs)
+        return self._do(sync_session(current), *args, **kwargs)
 
-    async def cancel(
-        self, job_id: UUID, *, reason: str | None = None, session: AnySession | None = None
-    ) -> JobState:
+    def _do(self, session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._work(ControlDesk(self._tasks, session), *args, **kwargs)
+
+
+class Control:
+    """Single jobs of an application, in the caller's transaction: ``soniq.control``.
+
+    The verbs are those of `Soniq` itself, with the session first, of whatever kind.
+
+    Example::
+
+        async with Session.begin() as session:
+            await soniq.control.cancel(session, handle, reason="the order was withdrawn")
+    """
+
+    def __init__(self, tasks: Tasks) -> None:
+        self.cancel = Verb(tasks, ControlDesk.cancel)
+        self.reschedule = Verb(tasks, ControlDesk.reschedule)
+        self.run_now = Verb(tasks, ControlDesk.run_now)
+        self.retry_now = Verb(tasks, ControlDesk.retry_now)
+        self.set_priority = Verb(tasks, ControlDesk.set_priority)
+        self.delete = Verb(tasks, ControlDesk.delete)
+
+
+class Controlling:
+    """The verbs for single jobs that `Soniq` has; each call is a transaction of its own.
+
+    Jobs are given by their ids or handles. All raise `JobNotFoundError` if there is no such job, or it
+    is not in a state that allows it. The same verbs in a transaction of yours: ``soniq.control``.
+    """
+
+    tasks: Tasks
+    databases: Databases
+
+    async def cancel(self, job: AnyJob, *, reason: str | None = None) -> JobState:
         """End a job, and return its state then.
 
         A job that waits is ``cancelled`` at once. One that runs stays ``processing``, and its worker is
@@ -125,33 +195,32 @@ class Control:
 
         reason: Why, for people. Default: none.
         """
-        return await self._run(session, lambda desk: desk.cancel(job_id, reason=reason))
+        return await self._control(lambda desk: desk.cancel(job, reason=reason))
 
-    async def reschedule(
-        self, job_id: UUID, run_at: datetime | Seconds, *, session: AnySession | None = None
-    ) -> JobState:
+    async def reschedule(self, job: AnyJob, run_at: datetime | Seconds) -> JobState:
         """Give a job that waits, also for a retry, another time; return its state then.
 
         run_at: An aware datetime, or seconds or a timedelta from now, by the database's clock.
         """
-        return await self._run(session, lambda desk: desk.reschedule(job_id, run_at))
+        return await self._control(lambda desk: desk.reschedule(job, run_at))
 
-    async def run_now(self, job_id: UUID, *, session: AnySession | None = None) -> None:
+    async def run_now(self, job: AnyJob) -> None:
         """Make a job that waits, also for a retry, due at once."""
-        await self._run(session, lambda desk: desk.run_now(job_id))
+        await self._control(lambda desk: desk.run_now(job))
 
-    async def set_priority(
-        self, job_id: UUID, priority: int, *, session: AnySession | None = None
-    ) -> None:
+    async def retry_now(self, job: AnyJob) -> None:
+        """Make a job that failed and waits for its retry due at once; refuse any other job."""
+        await self._control(lambda desk: desk.retry_now(job))
+
+    async def set_priority(self, job: AnyJob, priority: int) -> None:
         """Give a job that waits another priority, 1 (first) to 1000 (last)."""
-        await self._run(session, lambda desk: desk.set_priority(job_id, priority))
+        await self._control(lambda desk: desk.set_priority(job, priority))
 
-    async def delete(self, job_id: UUID, *, session: AnySession | None = None) -> None:
+    async def delete(self, job: AnyJob) -> None:
         """Delete a job that does not run, and what is kept of its attempts."""
-        await self._run(session, lambda desk: desk.delete(job_id))
+        await self._control(lambda desk: desk.delete(job))
 
-    async def _run(self, session: AnySession | None, work: Callable[[ControlDesk], T]) -> T:
-        models = self._tasks.models
+    async def _control(self, work: Callable[[ControlDesk], T]) -> T:
         return await in_transaction(
-            self._databases, session, lambda inner: work(ControlDesk(models, inner))
+            self.databases, None, lambda session: work(ControlDesk(self.tasks, session))
         )

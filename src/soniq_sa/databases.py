@@ -79,10 +79,14 @@ class Databases:
         return self.sync_sessions if sync else None
 
     @functools.cached_property
+    def loopless_engine(self) -> AsyncEngine:
+        """Return an engine whose connections are kept by nobody, for a loop that ends at once."""
+        return own_async_engine(self._engine or self._connect_url)
+
+    @property
     def loopless_sessions(self) -> async_sessionmaker[AsyncSoniqSession]:
-        """Return a factory whose connections are kept by nobody, for a loop that ends at once."""
-        engine = own_async_engine(self._engine or self._connect_url)
-        return async_sessionmaker(engine, class_=AsyncSoniqSession)
+        """Return a factory of sessions for a loop that ends at once."""
+        return async_sessionmaker(self.loopless_engine, class_=AsyncSoniqSession)
 
     async def dispose(self) -> None:
         """Close what was made here; what the application gave stays open."""

@@ -22,7 +22,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStarted(Event):
-    """A worker is registered and claims jobs. An empty ``queues`` means every queue."""
+    """A worker is registered and claims jobs.
+
+    worker_id: Its id, as in ``soniq_workers``; random, and another one for each process.
+    database: The URL of its database, without the password.
+    queues: The queues that it serves; empty for every queue.
+    tasks: The task names that it claims.
+    concurrency: How many jobs it runs at a time.
+    direct: Whether it holds its lock, so that its death is noticed before its lease ends.
+    """
 
     worker_id: UUID
     database: str
@@ -34,7 +42,11 @@ class WorkerStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class WorkerDraining(Event):
-    """A worker was told to stop: it claims no more and waits up to ``timeout`` seconds."""
+    """A worker was told to stop: it claims no more, and waits for the handlers that run.
+
+    running: How many those are.
+    timeout: How many seconds it waits at most.
+    """
 
     running: int
     timeout: float
@@ -42,21 +54,34 @@ class WorkerDraining(Event):
 
 @dataclass(frozen=True, slots=True)
 class WorkerStopped(Event):
-    """A worker has ended; ``released`` jobs went back to their queues."""
+    """A worker has ended.
+
+    released: How many jobs went back to their queues.
+    """
 
     released: int
 
 
 @dataclass(frozen=True, slots=True)
 class JobsDone(Event):
-    """The success of these jobs is committed."""
+    """The success of these jobs is committed; one event for a batch.
+
+    job_ids: Their ids.
+    """
 
     job_ids: Sequence[UUID]
 
 
 @dataclass(frozen=True, slots=True)
 class JobFailed(Event):
-    """An attempt did not succeed, and that is committed."""
+    """An attempt did not succeed, or could not begin, and that is committed.
+
+    job_id: The id of the job.
+    task: The task name.
+    attempt: The number of the attempt, from 1.
+    max_attempts: The attempt after which a failure is final.
+    failure: What went wrong, and when the job runs again.
+    """
 
     job_id: UUID
     task: str
@@ -64,10 +89,38 @@ class JobFailed(Event):
     max_attempts: int
     failure: Failed
 
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the job is dead by this, unless somebody had asked it to end."""
+        return self.failure.delay is None or self.attempt >= self.max_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class JobDied(Event):
+    """A job is dead, and that is committed: a dead letter that waits for somebody.
+
+    Of a failed attempt it follows `JobFailed`. Of a job that took down one worker too many it is told
+    by the worker that found out.
+
+    job_id: The id of the job.
+    task: The task name.
+    reason: Why, as in the column ``reason``.
+    """
+
+    job_id: UUID
+    task: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True)
 class JobSnoozed(Event):
-    """A handler put its job off for ``delay`` seconds, and that is committed."""
+    """A handler put its job off with `Snooze`, and that is committed.
+
+    job_id: The id of the job.
+    task: The task name.
+    delay: The seconds until it runs again.
+    reason: What the handler gave as the reason.
+    """
 
     job_id: UUID
     task: str
@@ -77,7 +130,12 @@ class JobSnoozed(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobCancelled(Event):
-    """A job was ended in the state ``cancelled``, and that is committed."""
+    """A job that ran was ended in the state ``cancelled``, and that is committed.
+
+    job_id: The id of the job.
+    task: The task name.
+    reason: What was given as the reason.
+    """
 
     job_id: UUID
     task: str
@@ -86,7 +144,11 @@ class JobCancelled(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobLost(Event):
-    """A job belonged to another worker when this one wanted to write its end."""
+    """A job belonged to another worker when this one wanted to write its end; nothing is written.
+
+    job_id: The id of the job.
+    task: The task name.
+    """
 
     job_id: UUID
     task: str
@@ -94,29 +156,65 @@ class JobLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class LeaseLost(Event):
-    """This worker was taken for dead; it goes on under a new id."""
+    """This worker was taken for dead; it goes on under a new id.
+
+    running: How many jobs it was running; what they find out is dropped.
+    """
 
     running: int
 
 
 @dataclass(frozen=True, slots=True)
 class JobsRescued(Event):
-    """Jobs of dead workers went back to their queues, or are dead after too many crashes."""
+    """Jobs of dead workers were taken over.
+
+    queued: How many went back to their queues.
+    dead: How many are dead, after too many crashes.
+    """
 
     queued: int
     dead: int
 
 
 @dataclass(frozen=True, slots=True)
+class JobsPruned(Event):
+    """Jobs whose retention was over are deleted, with their attempts and their progress.
+
+    count: How many.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobsHeld(Event):
+    """Jobs whose retention is over cannot be deleted now, and are kept for some time more.
+
+    job_ids: Their ids.
+    why: Which columns of yours refer to them, or with which error the database refuses.
+    """
+
+    job_ids: Sequence[UUID]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobsReleased(Event):
-    """Jobs that the table gave to this worker, and that it does not run, went back."""
+    """Jobs that the table gave to this worker, and that it does not run, went back to their queues.
+
+    count: How many.
+    """
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class HandlerAbandoned(Event):
-    """A handler did not end when the worker did; what it still writes is fenced off."""
+    """A handler did not end when the worker did; what it still writes is fenced off.
+
+    job_id: The id of the job, which went back to its queue.
+    task: The task name.
+    """
 
     job_id: UUID
     task: str
@@ -124,7 +222,12 @@ class HandlerAbandoned(Event):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLost(Event):
-    """A part of the worker cannot reach the database, and tries again in ``retry_in`` seconds."""
+    """A part of the worker cannot reach the database, and tries again.
+
+    part: Which part, such as ``claimer``; at the start of the worker the URL of the database.
+    error: What the attempt to connect said.
+    retry_in: The seconds until the next attempt.
+    """
 
     part: str
     error: str
@@ -133,7 +236,11 @@ class DatabaseLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class SchemaBehind(Event):
-    """A migration of this release has not run yet; the worker goes on without these columns."""
+    """A migration of this release has not run yet; the worker goes on without the new columns.
+
+    database: The URL of the database, without the password.
+    columns: The columns that it lacks.
+    """
 
     database: str
     columns: tuple[str, ...]
@@ -141,14 +248,21 @@ class SchemaBehind(Event):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseBack(Event):
-    """A part of the worker reaches the database again."""
+    """A part of the worker reaches the database again.
+
+    part: Which part, as in `DatabaseLost`.
+    """
 
     part: str
 
 
 @dataclass(frozen=True, slots=True)
 class PartFailed(Event):
-    """A part of the worker met an error that nobody foresaw; it tries again."""
+    """A part of the worker met an error that nobody foresaw; it tries again.
+
+    part: Which part.
+    error: The error, with its traceback.
+    """
 
     part: str
     error: str
@@ -156,7 +270,14 @@ class PartFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class HookFailed(Event):
-    """A hook raised, or a middleware after the commit; the job goes on. ``kind``: its decorator."""
+    """A hook raised, or a middleware after the commit; the job goes on.
+
+    job_id: The id of the job.
+    task: The task name.
+    kind: The decorator, such as ``before_job``.
+    hook: The module and the name of the hook.
+    error: What it raised, with its traceback.
+    """
 
     job_id: UUID
     task: str
@@ -167,7 +288,12 @@ class HookFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ResourceFailed(Event):
-    """A resource of the worker failed ``when`` it was opened, in use, or closed."""
+    """A resource of the worker failed.
+
+    resource: The module and the name of what makes it.
+    when: ``at opening``, ``while it was in use`` or ``at closing``.
+    error: What was raised, with its traceback.
+    """
 
     resource: str
     when: str
@@ -178,7 +304,7 @@ Subscriber = Callable[[Event], None]
 
 
 class Events:
-    """The subscribers of one application."""
+    """The subscribers of one application: ``soniq.events``."""
 
     def __init__(self) -> None:
         self._subscribers: list[Subscriber] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import IntEnum
@@ -48,20 +48,20 @@ class Priority(IntEnum):
 class JobOptions(TypedDict, total=False):
     """Options of one job, given to ``task.options(...)`` and read at enqueue.
 
-    queue: The queue to put the job into. Default: the task's.
+    queue: The queue to put the job into, a name of letters, digits and ``_.:-``. Default: the task's.
     priority: 1 to 1000, lower runs first. Default: the task's (100).
     delay: Seconds (or a timedelta) to wait, counted by the database's clock from the transaction's
         start. Default 0.
     run_at: The earliest time to run: an aware datetime, or a number of seconds or a timedelta from
-        now. Not together with ``delay``.
+        now. Not together with ``delay``. Default: now.
     retries: How often a failed attempt is repeated. Default: the task's (3).
     timeout: Seconds (or a timedelta) that an attempt may take. 0: no limit. Default: the task's.
     expires_in: Seconds (or a timedelta) from the transaction's start after which the job is not begun
         any more: it is dead then, with the reason ``expired``. None: never. Default: the task's.
-    tags: Words to find the job by, at most 20. Default: none.
-    headers: Text by name that goes with the job, such as a trace context, read by the handler as
-        ``ctx.headers``. Default: none.
-    columns: Values for your own columns of the job table, by attribute name.
+    tags: Words of 1 to 64 characters to find the job by, at most 20. Default: none.
+    headers: Text by name that goes with the job, such as a trace context, at most 8 KiB; the handler
+        has it as ``ctx.headers``. Default: none.
+    columns: Values for your own columns of the job table, by attribute name. Default: none.
     """
 
     queue: str
@@ -114,17 +114,15 @@ def plain_columns(options: EnqueueOptions) -> dict[str, Any]:
 _KNOWN = tuple(JobOptions.__annotations__)
 
 
-def merge_options(task: EnqueueOptions, given: Mapping[str, object]) -> EnqueueOptions:
-    """Return the options of ``task`` with ``given`` in their place; refuse what is unknown."""
+def check_options(given: Mapping[str, object]) -> dict[str, Any]:
+    """Return what ``given`` means, by the names of `EnqueueOptions`; refuse what is unknown."""
     for name in given:
         if name not in _KNOWN:
             raise UnknownOptionError(
                 f"There is no job option {name!r}.{did_you_mean(name, _KNOWN)} "
                 f"Known options: {', '.join(_KNOWN)}."
             )
-    return replace(task, **{
-        name: value for option in given for name, value in _checked(option, given).items()
-    })  # fmt: skip
+    return {name: value for option in given for name, value in _checked(option, given).items()}
 
 
 def _checked(option: str, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 - one case an option

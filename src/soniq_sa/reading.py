@@ -16,6 +16,7 @@ from soniq_sa.databases import Databases
 from soniq_sa.engines import autocommitting, own_async_engine
 from soniq_sa.errors import JobNotFoundError, OptionError, ResultTimeoutError
 from soniq_sa.handle import JobHandle
+from soniq_sa.progress import Progress
 from soniq_sa.record import JobRecord
 from soniq_sa.statements.browse import read_jobs
 from soniq_sa.states import JobState
@@ -28,21 +29,34 @@ ReturnWhen = Literal["all", "first"]
 class Reader:
     """The jobs of one application, as they stand in its database."""
 
-    def __init__(self, tasks: Tasks, databases: Databases) -> None:
+    def __init__(
+        self, tasks: Tasks, databases: Databases, engine: AsyncEngine | None = None
+    ) -> None:
+        """Prepare; ``engine`` is what to read with. Default: the application's own."""
         self._tasks = tasks
         self._databases = databases
+        self._engine = engine
         self._waiters: weakref.WeakKeyDictionary[Any, Waiter] = weakref.WeakKeyDictionary()
+
+    def loopless(self) -> Reader:
+        """Return a reader for ``asyncio.run``: at its end nothing is left of what waits here."""
+        return Reader(self._tasks, self._databases, self._databases.loopless_engine)
 
     async def find(self, job_id: UUID) -> JobRecord | None:
         """Return a job; None if there is none with that id."""
         statement = read_jobs(self._tasks.models)
-        async with self._databases.async_engine.connect() as connection:
+        engine = self._engine or self._databases.async_engine
+        async with engine.connect() as connection:
             rows = (await connection.execute(statement, {"ids": [job_id]})).all()
         return self._record(rows[0]) if rows else None
 
     async def status(self, job_id: UUID) -> JobState:
         """Return the state of a job; raise `JobNotFoundError` if there is none."""
         return (await self._present(job_id)).state
+
+    async def progress(self, job_id: UUID) -> Progress | None:
+        """Return what the handler of a job has said of its progress; None if nothing."""
+        return (await self._present(job_id)).progress
 
     async def result(self, job_id: UUID, timeout: float | None) -> Any:
         """Return what the handler of a job returned, once it has ended."""
@@ -77,7 +91,9 @@ class Reader:
         found = await self.find(job_id)
         if found is None:
             raise JobNotFoundError(
-                f"There is no job {job_id}. It is not committed yet, or was deleted after its end."
+                f"There is no job {job_id}: it is not committed yet, or it has ended and was deleted, by "
+                "somebody or because its retention was over. To have its result kept, give its task a "
+                "retention: @soniq.job(retention=3600)."
             )
         return found
 
@@ -87,14 +103,16 @@ class Reader:
         return f"The job {job_id} has not ended within {timeout:g} s: it {where}. It goes on."
 
     def _record(self, row: Row[Any]) -> JobRecord:
-        task = self._tasks.get(row.task)
+        task = self._tasks.known(row.task)
         decode = json.loads if task is None else task.codec.result.decode
-        fields: dict[str, Any] = {
-            **row._mapping,  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - a Row's public name for it
+        fields: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - a Row's public name for it
+        said = [fields.pop(name) for name in ("done", "total", "note", "updated_at")]
+        fields |= {
             "state": JobState(row.state),
             "result": None if row.result is None else decode(row.result),
             "tags": tuple(json.loads(row.tags or "[]") or ()),
             "headers": json.loads(row.headers or "{}") or {},
+            "progress": None if row.done is None else Progress(*said),
         }
         return JobRecord(**fields)
 
@@ -103,7 +121,7 @@ class Reader:
         """Return the waiter of the running loop: connections belong to one."""
         loop = asyncio.get_running_loop()
         if loop not in self._waiters:
-            own = own_async_engine(self._databases.engine)
+            own = own_async_engine(self._engine or self._databases.engine)
             engine = AsyncEngine(autocommitting(own.sync_engine))
             self._waiters[loop] = Waiter(engine, self._tasks.models)
         return self._waiters[loop]

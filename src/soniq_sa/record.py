@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from soniq_sa.errors import JobCancelledError, JobDeadError, JobExpiredError
+from soniq_sa.progress import Progress
 from soniq_sa.states import JobState, Reason
 
 
@@ -16,11 +17,20 @@ from soniq_sa.states import JobState, Reason
 class JobRecord:
     """What the row of a job says, at the moment it was read.
 
+    id: The id of the job.
+    task, queue, priority: As the job was enqueued, or as they were changed since.
+    state: The state of the job.
+    run_at: The earliest time it may run, or may run again.
+    created_at: The start of the transaction that enqueued it.
+    finished_at: When it ended, in whatever way; None while it has not.
+    max_attempts: The attempt after which a failure is final.
+    tags, headers: Those given at enqueue; empty without any.
     attempts: How many attempts are over; releases, snoozes and crashes do not count.
     reason: Why the job is dead, was cancelled, or is snoozed.
     error: The error of the last attempt that did not succeed.
     result: What the handler returned, with the type of its annotation if the task is registered here,
         else as JSON.
+    progress: What the handler last said with ``ctx.progress`` in the last attempt.
     """
 
     id: UUID
@@ -38,6 +48,7 @@ class JobRecord:
     result: Any
     tags: tuple[str, ...]
     headers: Mapping[str, str]
+    progress: Progress | None
 
     @property
     def finished(self) -> bool:

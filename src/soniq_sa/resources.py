@@ -29,8 +29,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from soniq_sa.errors import ConfigurationError, TaskDefinitionError
+from soniq_sa.functions import full_name, local_scope
 from soniq_sa.signature import may_be_resource
-from soniq_sa.task import Task, full_name, local_scope
+from soniq_sa.task import Task
 
 AnyManager = AbstractAsyncContextManager[Any] | AbstractContextManager[Any]
 Source = TypeVar("Source", bound=Callable[[], AsyncIterator[Any] | Iterator[Any] | AnyManager])

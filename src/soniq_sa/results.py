@@ -38,9 +38,9 @@ class ResultCodec:
         """Prepare; raise `TaskDefinitionError` for a type that cannot be written as JSON."""
         self._label = label
         self._known = annotation not in {inspect.Signature.empty, Any}
-        kind = _without_asks(annotation) if self._known else Any
-        self._adapter = _adapter(kind, label)
-        self._exact = is_exact(kind)
+        self.kind = _without_asks(annotation) if self._known else Any
+        self._adapter = _adapter(self.kind, label)
+        self._exact = is_exact(self.kind)
 
     def encode(self, value: Any) -> str | None:
         """Return ``value`` as JSON; None if there is nothing to keep. Raise `InvalidResultError`."""

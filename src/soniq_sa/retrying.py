@@ -118,7 +118,18 @@ def _is_policy(policy: Any) -> bool:
         and not isinstance(policy, type)
         and not inspect.iscoroutinefunction(policy)
         and not inspect.iscoroutinefunction(call)
+        and _takes_two(policy)
     )
+
+
+def _takes_two(policy: Any) -> bool:
+    try:
+        inspect.signature(policy).bind(ValueError(), 1)
+    except TypeError:
+        return False
+    except ValueError:  # a built-in without a signature
+        pass
+    return True
 
 
 def _grown(delay: float, factor: float, times: int) -> float:

@@ -14,15 +14,20 @@ from pydantic_settings import (
 )
 
 from soniq_sa.errors import ConfigurationError, UnknownOptionError, did_you_mean
+from soniq_sa.options import MAX_SECONDS
+from soniq_sa.retention import Spans
+from soniq_sa.states import JobState
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Span = Annotated[float | None, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
     """How a worker runs. Every field is also ``SONIQ_SA_<NAME>`` in the environment.
 
-    All durations are seconds. All are read when the worker starts.
+    All durations are seconds. All are read when the worker starts. The three for retention are also
+    read when a process without a worker first cancels a job.
 
     app: Where the ``Soniq`` is: ``module:attribute``.
     database_url: The database, where the application gives no engine.
@@ -32,11 +37,15 @@ class Settings(BaseSettings):
     concurrency: How many jobs run at a time. Default 100.
     poll_interval: The longest time between two looks for jobs; wake-ups and due times come sooner.
         Default 5.
-    lease: After this time without a sign of life a worker counts as dead. Default 15, at least 1.
-    heartbeat: Between two signs of life. Default: a third of the lease.
-    rescue_interval: Between two looks for dead workers, while there are other workers. Default 1.
+    lease: After this time without a sign of life a worker counts as dead. Default 15.
+    heartbeat: Seconds between two signs of life, fewer than the lease. Default: a third of the lease.
+    rescue_interval: Seconds between two looks for dead workers, while there are other workers. Default 1.
     drain_timeout: How long running jobs may go on after SIGTERM. Default 30.
     job_timeout: How long an attempt may take, where the task does not say. 0: no limit. Default 300.
+    retention_done: How long a job that is done is kept, where the task does not say. 0: its end deletes
+        it. ``none``: for ever. Default 86400.
+    retention_cancelled: The same for jobs that were cancelled. Default 604800.
+    retention_dead: The same for dead letters. Default: for ever.
     """
 
     model_config = SettingsConfigDict(
@@ -59,6 +68,9 @@ class Settings(BaseSettings):
     rescue_interval: PositiveSeconds = 1.0
     drain_timeout: Seconds = 30.0
     job_timeout: Seconds = 300.0
+    retention_done: Span = 86_400.0
+    retention_cancelled: Span = 604_800.0
+    retention_dead: Span = None
 
     @field_validator("queues", mode="before")
     @classmethod
@@ -66,6 +78,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip()) or None
         return value
+
+    @field_validator("retention_done", "retention_cancelled", "retention_dead", mode="before")
+    @classmethod
+    def _read_none(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return None if value.strip().lower() == "none" else float(value)
+        except ValueError:
+            raise ValueError(f"it takes seconds, or none for ever, not {value!r}") from None
 
     @model_validator(mode="after")
     def _check_heartbeat(self) -> Settings:
@@ -79,6 +101,15 @@ class Settings(BaseSettings):
     def beat_every(self) -> float:
         """Return the seconds between two signs of life."""
         return self.lease / 3 if self.heartbeat is None else self.heartbeat
+
+    @property
+    def retention(self) -> Spans:
+        """Return how long jobs are kept after their end."""
+        return {
+            JobState.DONE: self.retention_done,
+            JobState.CANCELLED: self.retention_cancelled,
+            JobState.DEAD: self.retention_dead,
+        }
 
     @classmethod
     def settings_customise_sources(
@@ -130,4 +161,5 @@ def _describe(problem: Any) -> str:
     name = ".".join(map(str, problem["loc"]))
     if not name:
         return str(problem["msg"]).removeprefix("Value error, ")
-    return f"SONIQ_SA_{name.upper()} (or --{name.replace('_', '-')}): {problem['msg']}"
+    told = problem["msg"].removeprefix("Value error, ")
+    return f"SONIQ_SA_{name.upper()} (or --{name.replace('_', '-')}): {told}"

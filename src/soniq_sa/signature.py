@@ -53,17 +53,24 @@ class Injection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of one handler, sorted by who supplies them."""
+    """The parameters of one handler, sorted by who supplies them.
+
+    defaults: What the handler takes for arguments that are left out.
+    """
 
     names: tuple[str, ...]
     positional: tuple[str, ...]
     required: frozenset[str]
+    defaults: Mapping[str, Any]
     plain: Mapping[str, Any]
     entities: Mapping[str, EntityParameter]
     injected: Mapping[str, Injection]
     resources: Mapping[str, Any]
     positional_only: tuple[str, ...]
     returns: Any
+
+
+NO_PARAMETERS = Parameters((), (), frozenset(), {}, {}, {}, {}, {}, (), inspect.Signature.empty)
 
 
 def read_parameters(
@@ -86,6 +93,7 @@ def read_parameters(
                 resources[parameter.name] = _resource(annotation, parameter, label)
             continue
         _refuse_variadic(parameter, label)
+        _refuse_unmarked(annotation, parameter.name, label)
         arguments.append(parameter)
         entity = _entity_parameter(parameter.name, annotation, label)
         if entity is None:
@@ -96,6 +104,7 @@ def read_parameters(
         names=tuple(p.name for p in arguments),
         positional=tuple(p.name for p in arguments if p.kind is not p.KEYWORD_ONLY),
         required=frozenset(p.name for p in arguments if p.default is p.empty),
+        defaults={p.name: p.default for p in arguments if p.default is not p.empty},
         plain=plain,
         entities=entities,
         injected=injected,
@@ -120,6 +129,16 @@ def _refuse_variadic(parameter: inspect.Parameter, label: str) -> None:
         raise TaskDefinitionError(
             f"Task {label}: {parameter} cannot be stored, as job arguments are kept by name. "
             f"Take a list or a dict instead."
+        )
+
+
+def _refuse_unmarked(annotation: Any, name: str, label: str) -> None:
+    """Refuse to take for an argument what only the worker can supply."""
+    kind, _, _ = _unwrap(annotation)
+    if isinstance(kind, type) and issubclass(kind, JobContext | AsyncSession | Session):
+        raise TaskDefinitionError(
+            f"Task {label}: the parameter {name!r} is a {kind.__name__}, which the worker supplies and "
+            f"nobody can enqueue. Write: {name}: {kind.__name__} = inject()."
         )
 
 
@@ -183,7 +202,7 @@ def _entity_parameter(name: str, annotation: Any, label: str) -> EntityParameter
             return EntityParameter(
                 name, item, shape, locked or item_locked, optional, item_optional
             )
-    if _mentions_entity(annotation):
+    if mentions_entity(annotation):
         raise TaskDefinitionError(
             f"Task {label}: parameter {name!r} is {annotation!r}. An entity can be an argument as "
             "Order, Order | None, list[Order] or dict[str, Order], each with Annotated[Order, Locked]."
@@ -213,10 +232,11 @@ def _unwrap(annotation: Any) -> tuple[Any, bool, bool]:
     return annotation, False, locked
 
 
-def _mentions_entity(annotation: Any) -> bool:
+def mentions_entity(annotation: Any) -> bool:
+    """Tell whether a mapped class is anywhere in ``annotation``."""
     if get_origin(annotation) is Literal:
         return False
-    return mapped(annotation) or any(_mentions_entity(part) for part in get_args(annotation))
+    return mapped(annotation) or any(mentions_entity(part) for part in get_args(annotation))
 
 
 def mapped(candidate: Any) -> bool:

@@ -1,20 +1,39 @@
-"""Tasks: handlers registered under a name, and the register that an application keeps of them."""
+"""Tasks: what jobs are enqueued through, handlers under a name, and an application's register of them."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-import sys
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from copy import copy
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, Unpack, cast
+from dataclasses import replace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+    cast,
+    get_args,
+)
 
 from sqlalchemy import MetaData
 from sqlalchemy.inspection import inspect as inspect_mapped
 
-from soniq_sa.deferred import make_codec
-from soniq_sa.errors import OptionError, TaskDefinitionError, UnknownOptionError, did_you_mean
+from soniq_sa.deferred import load_settings, make_codec
+from soniq_sa.errors import (
+    OptionError,
+    TaskDefinitionError,
+    UnknownOptionError,
+    UnknownTaskError,
+    UnknownTaskWarning,
+    did_you_mean,
+)
+from soniq_sa.functions import local_scope, outer_frames, place
 from soniq_sa.handle import JobReader
 from soniq_sa.hooks import Hooks
 from soniq_sa.models.roles import Models
@@ -24,14 +43,18 @@ from soniq_sa.options import (
     JobOptions,
     check_known_queue,
     check_mapping,
+    check_options,
     check_queue,
-    merge_options,
 )
+from soniq_sa.retention import Retention, Spans
 from soniq_sa.retrying import Retrying
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from soniq_sa.codec import Codec
 
+UnknownTasks = Literal["strict", "warn", "none"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -39,12 +62,18 @@ R = TypeVar("R")
 class Tasks:
     """The tasks of one application, by name, and what they enqueue into."""
 
-    def __init__(self, metadata: MetaData, queues: Iterable[str]) -> None:
+    def __init__(
+        self, metadata: MetaData, queues: Iterable[str], unknown: UnknownTasks = "strict"
+    ) -> None:
+        if unknown not in get_args(UnknownTasks):
+            raise OptionError(f"unknown_tasks={unknown!r}: it takes 'strict', 'warn' or 'none'.")
         self.metadata = metadata
+        self._unknown = unknown
         self.hooks = Hooks()
         self.declared_queues = frozenset(map(check_queue, queues))
         self._tasks: list[Task[..., Any]] = []
         self._by_name: dict[str, Task[..., Any]] = {}
+        self._stubs: dict[str, TaskRef[..., Any]] = {}
         self.reader: JobReader | None = None
 
     def add(self, task: Task[..., Any]) -> None:
@@ -53,7 +82,7 @@ class Tasks:
             other = self._by_name.setdefault(name, task)
             if other is not task:
                 raise TaskDefinitionError(
-                    f"Two tasks are named {name!r}: {_place(other)} and {_place(task)}. Give one of "
+                    f"Two tasks are named {name!r}: {place(other.handler)} and {place(task.handler)}. Give one of "
                     "them a name of its own: @soniq.job(name=...)."
                 )
         self._tasks.append(task)
@@ -61,6 +90,37 @@ class Tasks:
     def get(self, name: str) -> Task[..., Any] | None:
         """Return the task with that name, or that earlier name, if there is one."""
         return self._by_name.get(name)
+
+    def add_stub(self, stub: TaskRef[..., Any]) -> None:
+        """Note ``stub``; refuse a second one of that name."""
+        if self._stubs.setdefault(stub.name, stub) is not stub:
+            raise TaskDefinitionError(
+                f"Two stubs are named {stub.name!r}, and this is the second: {stub!r}. Keep one of "
+                "them, and import it from there."
+            )
+
+    def check_stubs(self) -> None:
+        """Raise `TaskDefinitionError` for a stub that differs from the task of its name."""
+        for stub in self._stubs.values():
+            stub.resolve()
+
+    def known(self, name: str) -> TaskRef[..., Any] | None:
+        """Return the task with that name, or that earlier name, else its stub, if there is one."""
+        return self._by_name.get(name) or self._stubs.get(name)
+
+    def allow_unknown(self, name: str) -> None:
+        """Refuse, warn of, or accept a name that nothing here declares, as the application wants."""
+        if self._unknown == "none":
+            return
+        known = [*self._by_name, *self._stubs]
+        message = (
+            f"Nothing here declares the task {name!r}.{did_you_mean(name, known)} If another program "
+            "has it, declare its arguments with soniq.ref(name, Model) or @soniq.stub"
+        )
+        if self._unknown == "strict":
+            raise UnknownTaskError(f'{message}; Soniq(..., unknown_tasks="none") takes any name.')
+        text = f"{message}. The job is stored, and waits for a worker that has the task."
+        warnings.warn(text, UnknownTaskWarning, stacklevel=outer_frames())
 
     def __iter__(self) -> Any:
         return iter(self._tasks)
@@ -101,42 +161,32 @@ class Tasks:
         """Return the mapped classes; raise `TablesMissingError` without ``include_tables``."""
         return Models(self.metadata)
 
+    def retention(self, defaults: Spans | None = None) -> Retention:
+        """Return how long jobs are kept; the default for ``defaults`` are the settings."""
+        by_task = {name: task.retention for name, task in self._by_name.items() if task.retention}
+        return Retention(self._default_retention if defaults is None else defaults, by_task)
 
-class Task(Generic[P, R]):
-    """A handler under a name, made by ``@soniq.job``.
+    @functools.cached_property
+    def _default_retention(self) -> Spans:
+        return load_settings().retention
 
-    ``P`` are the handler's parameters and ``R`` is what it returns. A task is called like the
-    function it was made from, which runs it here and now, without any job.
+
+class TaskRef(Generic[P, R]):
+    """A task by its name, which is all that it takes to enqueue; see ``soniq.ref`` and ``soniq.stub``.
+
+    ``P`` are the arguments and ``R`` is the result. A `Task` is one that has its handler here.
 
     name: The task name, stored in the job row.
     defaults: The options of a job that is enqueued without others.
-    retrying: When a failed attempt is repeated, read at run time.
-    timeout: Seconds that an attempt may take, read at run time. None: the worker's setting. 0: none.
-    aliases: Earlier names, under which jobs may still be stored.
     """
 
-    is_async = False
-
     def __init__(
-        self,
-        handler: Callable[P, Any],
-        *,
-        tasks: Tasks,
-        name: str,
-        defaults: EnqueueOptions,
-        retrying: Retrying,
-        timeout: float | None,
-        aliases: tuple[str, ...] = (),
+        self, name: str, tasks: Tasks, defaults: EnqueueOptions, make_codec: Callable[[], Codec]
     ) -> None:
-        self.handler = handler
-        self.tasks = tasks
         self.name = name
+        self.tasks = tasks
         self.defaults = defaults
-        self.retrying = retrying
-        self.timeout = timeout
-        self.aliases = aliases
-        self._scope = local_scope(handler)
-        functools.update_wrapper(cast("Callable[..., Any]", self), handler)
+        self._make_codec = functools.cache(make_codec)  # the copies with other options share it
 
     def options(self, **options: Unpack[JobOptions]) -> Self:
         """Return this task with other options for the jobs that are enqueued through it.
@@ -152,9 +202,16 @@ class Task(Generic[P, R]):
             self.tasks.check_queue(check_queue(options["queue"]))
         if "columns" in options:
             self.tasks.check_columns(check_mapping("columns", options["columns"]))
+        return self._with(check_options(cast("Mapping[str, object]", options)))
+
+    def _with(self, changes: Mapping[str, Any]) -> Self:
         changed = copy(self)
-        changed.defaults = merge_options(self.defaults, cast("Mapping[str, object]", options))
+        changed.defaults = replace(self.defaults, **changes)
         return changed
+
+    def resolve(self) -> TaskRef[P, R]:
+        """Return what a job is made by: for what is known by its name alone, the task of that name."""
+        return self
 
     @functools.cached_property
     def codec(self) -> Codec:
@@ -162,7 +219,51 @@ class Task(Generic[P, R]):
 
         Built at the first use, since annotations may name what is defined further down.
         """
-        return make_codec(self.handler, self.name, self._scope, is_async=self.is_async)
+        return self._make_codec()
+
+
+class Task(TaskRef[P, R]):
+    """A handler under a name, made by ``@soniq.job``.
+
+    ``P`` are the handler's parameters and ``R`` is what it returns. A task is called like the
+    function it was made from, which runs it here and now, without any job.
+
+    retrying: When a failed attempt is repeated, read at run time.
+    timeout: Seconds that an attempt may take, read at run time. None: the worker's setting. 0: none.
+    retention: Seconds for which jobs are kept that ended in a state, where the task says so.
+    aliases: Earlier names, under which jobs may still be stored.
+    """
+
+    is_async = False
+
+    def __init__(
+        self,
+        handler: Callable[P, Any],
+        *,
+        tasks: Tasks,
+        name: str,
+        defaults: EnqueueOptions,
+        retrying: Retrying,
+        timeout: float | None,
+        retention: Spans,
+        aliases: tuple[str, ...] = (),
+        args_model: type[BaseModel] | None = None,
+    ) -> None:
+        make = functools.partial(
+            make_codec,
+            handler,
+            name,
+            local_scope(handler),
+            is_async=self.is_async,
+            model=args_model,
+        )
+        super().__init__(name, tasks, defaults, make)
+        self.handler = handler
+        self.retrying = retrying
+        self.timeout = timeout
+        self.retention = retention
+        self.aliases = aliases
+        functools.update_wrapper(cast("Callable[..., Any]", self), handler)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -190,6 +291,8 @@ def task_class(handler: Callable[..., Any]) -> type[Task[..., Any]]:
     """Return the kind of task for ``handler``; refuse what is not a plain or coroutine function."""
     if inspect.iscoroutinefunction(handler):
         return AsyncTask
+    if isinstance(handler, TaskRef):
+        raise TaskDefinitionError(f"@soniq.job: {handler!r} is a task already. Decorate once.")
     if not callable(handler) or inspect.isclass(handler):
         raise TaskDefinitionError(f"@soniq.job decorates a function, not {handler!r}.")
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
@@ -197,43 +300,3 @@ def task_class(handler: Callable[..., Any]) -> type[Task[..., Any]]:
             f"@soniq.job: {handler!r} is a generator. Return a value instead."
         )
     return SyncTask
-
-
-def default_name(handler: Callable[..., Any]) -> str:
-    """Return ``module.qualname``; for a program, the name under which a worker would import it."""
-    module = handler.__module__
-    if module == "__main__":
-        main = sys.modules["__main__"]
-        spec = getattr(main, "__spec__", None)
-        module = spec.name if spec else Path(getattr(main, "__file__", None) or "__main__").stem
-    return _plain(f"{module}.{handler.__qualname__}")
-
-
-def full_name(function: Callable[..., Any]) -> str:
-    """Return the module and the qualified name of a function or class, for people."""
-    return _plain(f"{function.__module__}.{function.__qualname__}")
-
-
-def _plain(name: str) -> str:
-    return name.replace(".<locals>", "")
-
-
-def local_scope(handler: Callable[..., Any]) -> dict[str, Any]:
-    """Return the names around a handler that was defined inside a function.
-
-    Its annotations may name classes that only that function, or one around it, knows.
-    """
-    if "<locals>" not in handler.__qualname__:
-        return {}
-    scope: dict[str, Any] = {}
-    frame = inspect.currentframe()
-    while frame is not None:
-        if frame.f_code.co_filename == handler.__code__.co_filename:
-            scope = {**frame.f_locals, **scope}
-        frame = frame.f_back
-    return scope
-
-
-def _place(task: Task[..., Any]) -> str:
-    code = task.handler.__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"

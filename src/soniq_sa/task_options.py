@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from soniq_sa.deferred import check_model
 from soniq_sa.errors import OptionError, UnknownOptionError, did_you_mean
 from soniq_sa.options import (
     DEFAULT_PRIORITY,
@@ -20,14 +21,20 @@ from soniq_sa.options import (
     check_seconds,
     check_task_name,
 )
+from soniq_sa.retention import RetentionByState, Spans, check_retention
 from soniq_sa.retrying import Exceptions, Retrying, RetryPolicy, make_retrying
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class TaskOptions(TypedDict, total=False):
     """Options of a task, given to ``@soniq.job(...)``.
 
-    name: The task name, stored in every job. Default: the function's module and qualified name.
-    aliases: Earlier names of the task, under which jobs may still be stored. Default: none.
+    name: The task name, stored in every job, read at enqueue. Default: the function's module and
+        qualified name.
+    aliases: Earlier names of the task, under which jobs may still be stored, read at run time.
+        Default: none.
     queue: The queue of its jobs, read at enqueue. Default ``"default"``.
     priority: 1 to 1000, lower runs first, read at enqueue. Default 100; see `Priority`.
     retries: How often a failed attempt is repeated, read at enqueue. Default 3.
@@ -43,11 +50,19 @@ class TaskOptions(TypedDict, total=False):
     give_up_on: Exceptions that are not worth another attempt, read at run time. Default: none.
         `JobTimeoutError` stands for an attempt that took too long.
     retry_policy: A function of the exception and the attempt that returns the seconds until the
-        next, or None to give up, in the place of the delays; see `RetryPolicy`.
+        next, or None to give up, in the place of the delays, read at run time; see `RetryPolicy`.
     timeout: Seconds that an attempt may take, read at run time. None: the worker's setting (300 by
         default). 0: no limit.
     expires_in: Seconds after the enqueueing transaction's start from which the job is not begun any
         more; read at enqueue. None: never.
+    args_model: A pydantic model that the arguments must satisfy as well, at enqueue and again before the
+        handler is called; a job that does not is dead then, with the reason ``invalid arguments``, and
+        is not tried again. Its fields are parameters of the handler, by name. It only checks: the
+        handler gets the arguments as they were given. Read at enqueue and at run time. Default: none.
+    retention: Seconds for which a job is kept that is done or cancelled, with its result, read when it
+        ends. 0: a job that is done is deleted by that. None: for ever. A dict has a time for each
+        state, dead letters too: ``{"done": 0, "cancelled": 3600, "dead": None}``. Default: the
+        settings (a day, a week, and dead letters for ever).
     """
 
     name: str | None
@@ -64,6 +79,8 @@ class TaskOptions(TypedDict, total=False):
     retry_policy: RetryPolicy | None
     timeout: Seconds | None
     expires_in: Seconds | None
+    args_model: type[BaseModel] | None
+    retention: Seconds | RetentionByState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,8 @@ class CheckedTask:
     defaults: EnqueueOptions
     retrying: Retrying
     timeout: float | None
+    retention: Spans
+    args_model: type[BaseModel] | None
 
 
 def check_task_options(given: Mapping[str, Any]) -> CheckedTask:
@@ -86,6 +105,7 @@ def check_task_options(given: Mapping[str, Any]) -> CheckedTask:
                 f"Known options: {', '.join(_KNOWN)}."
             )
     own_name: Any = given.get("name")
+    model: object = given.get("args_model")
     return CheckedTask(
         name=None if own_name is None else check_task_name(own_name),
         aliases=_check_aliases(given.get("aliases", ())),
@@ -105,6 +125,8 @@ def check_task_options(given: Mapping[str, Any]) -> CheckedTask:
             retry_policy=given.get("retry_policy"),
         ),
         timeout=_seconds("timeout", given),
+        retention=check_retention(given["retention"]) if "retention" in given else {},
+        args_model=None if model is None else check_model(model, "The option 'args_model'"),
     )
 
 

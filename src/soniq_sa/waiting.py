@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,8 @@ _ASK_EVERY = 30.0
 _LINGER = 10.0
 """Seconds for which the connection is kept when nobody waits."""
 _LISTEN_DEADLINE = 5.0
+_MISSED_FOR = 5.0
+"""Seconds after which a job that was never there counts as gone."""
 
 
 class Waiter:
@@ -51,6 +53,9 @@ class Waiter:
         self._ends_channel = ends_channel_of(models.jobs)
         self._read = read_ends(models)
         self._pending: defaultdict[UUID, set[asyncio.Future[None]]] = defaultdict(set)
+        self._seen: AbstractSet[UUID] = set()
+        self._named: set[UUID] = set()
+        self._missed: dict[UUID, float] = {}
         self._news = asyncio.Event()
         self._driver: Any = None
         self._asked_at = float("-inf")
@@ -58,7 +63,12 @@ class Waiter:
         self._task: asyncio.Task[None] | None = None
 
     async def until_ended(self, job_id: UUID) -> None:
-        """Return when the job has ended; wait for ever if it never does."""
+        """Return when the job has ended, or is gone; wait for ever if neither happens.
+
+        A job is gone if it was there before, or is said to have ended, and is not there. One that was
+        never there may not be committed yet, or was deleted at its end, whose retention is 0: it counts
+        as gone after some seconds.
+        """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
         self._pending[job_id].add(ended)
@@ -114,8 +124,17 @@ class Waiter:
             await self._link.execute(notify(self._jobs_channel, AWAITED_HINT))
             self._asked_at = now
         self._news.clear()
-        for row in await self._link.execute(self._read, {"ids": list(self._pending)}):
-            self._tell(row.id)
+        asked, named = list(self._pending), self._named
+        self._named = set()
+        rows = await self._link.execute(self._read, {"ids": asked})
+        present = {row.id: row.ended for row in rows}
+        self._missed = {one: self._missed.get(one, now) for one in asked if one not in present}
+        late = {one for one, since in self._missed.items() if now - since >= _MISSED_FOR}
+        gone = (self._seen | named | late) - present.keys()
+        for job_id in asked:
+            if present.get(job_id, job_id in gone):
+                self._tell(job_id)
+        self._seen = present.keys() & self._pending.keys()
 
     async def _listen(self) -> None:
         driver = await self._link.driver()
@@ -129,8 +148,10 @@ class Waiter:
         self._asked_at = float("-inf")
 
     def _on_message(self, _driver: Any, _pid: int, _channel: str, payload: str) -> None:
-        named: Collection[UUID] = ended_ids(payload)
-        if any(one in self._pending for one in named):
+        named = ended_ids(payload)
+        ours = self._pending.keys() & named
+        if ours or not named:
+            self._named |= ours
             self._news.set()
 
     def _tell(self, job_id: UUID) -> None:

@@ -12,6 +12,7 @@ ALLOWED = {
     "psycopg": "extra `psycopg`",
     "testcontainers": "extra `container`",
     "soniq_sa.alembic.compare": "loads Alembic, which loads the plugin while it is loading itself",
+    "soniq_sa.argument_models": "loads pydantic, where a model is given",
     "soniq_sa.codec": "loads pydantic, at the first enqueue",
     "soniq_sa.settings": "loads pydantic-settings, where a setting is read",
     "uvicorn": "extra `demo`",

@@ -147,3 +147,42 @@ def test_a_misspelt_setting_in_pyproject_is_named(folder: Path) -> None:
     assert done.returncode == USAGE
     assert "concurency" in done.stderr
     assert "Did you mean 'concurrency'?" in done.stderr
+
+
+INSERT = (
+    "INSERT INTO soniq_jobs (id, task, queue, args) "
+    "VALUES (gen_random_uuid(), 'shop.jobs.send_invoice', 'billing', '{\"number\"\\: 1}')"
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ((), "1 day, 0:00:00"),
+        (("--retention-done", "60"), "0:01:00"),
+        (("--retention-done", "none"), "None"),
+        (("--retention-done", "0"), "gone"),
+    ],
+    ids=str,
+)
+def test_the_retention_is_a_flag(
+    folder: Path, database_url: str, flags: tuple[str, ...], kept: str
+) -> None:
+    create_tables(database_url, INSERT)
+    done = soniq_sa(
+        folder, "worker", *APP, "--run-once", *flags, SONIQ_SA_DATABASE_URL=database_url
+    )
+    assert done.returncode == OK, done.stderr
+    engine = make_sync_engine(database_url)
+    with engine.connect() as connection:
+        ends = "date_trunc('minute', keep_until - finished_at + interval '1 s')"
+        rows = connection.execute(text(f"SELECT {ends} FROM soniq_jobs")).all()  # noqa: S608
+    engine.dispose()
+    assert [str(row[0]) for row in rows] == ([] if kept == "gone" else [kept])
+
+
+def test_a_retention_that_cannot_be_exits_with_2_and_names_the_flag(folder: Path) -> None:
+    done = soniq_sa(folder, "worker", *APP, "--retention-dead", "soon")
+    assert done.returncode == USAGE
+    assert "--retention-dead" in done.stderr
+    assert "seconds, or none for ever, not 'soon'" in done.stderr

@@ -7,9 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import Executable
 
 from soniq_sa import ConfigurationError, DeadLetter
+from soniq_sa.dead_filter import DeadFilter
+from soniq_sa.statements.dead import count_dead, delete_matching, list_dead
 from tests.dead_letters.office import LONG_AGO, Office
+from tests.runtime.plans import plan_of
 
 
 async def ids(office: Office, **filters: Any) -> list[Any]:
@@ -191,3 +195,41 @@ async def test_infinite_times_are_no_hindrance(office: Office) -> None:
     assert (await office.letters.stats()).total == 3
     assert await office.letters.replay_many() == 2
     assert await office.letters.delete(*[letter.id for letter in found]) == 3
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("analyzed", [True, False])
+async def test_among_100_000_jobs_a_page_touches_no_more_than_it_shows(
+    office: Office, mode: str, *, analyzed: bool
+) -> None:
+    await office.rows(
+        "INSERT INTO soniq_jobs (id, task, state, finished_at, keep_until) "
+        "SELECT gen_random_uuid(), 'send', 'done', now() - n * interval '1 s', now() "
+        "FROM generate_series(1, 100000) AS n"
+    )
+    dead = await office.add(2_000)
+    if analyzed:
+        await office.rows("ANALYZE soniq_jobs")
+    models, every = office.soniq.models, DeadFilter()
+    last = {
+        "after_time": f"'{LONG_AGO + timedelta(seconds=1_000)}'",
+        "after_id": f"'{dead[1_000]}'",
+    }
+    asked: list[tuple[Executable, dict[str, str]]] = [
+        (list_dead(models, every, oldest_first=False, following=False), {"page_size": "50"}),
+        (list_dead(models, every, oldest_first=False, following=True), {"page_size": "50", **last}),
+        (list_dead(models, every, oldest_first=True, following=True), {"page_size": "50", **last}),
+    ]
+    async with office.engine.connect() as connection, connection.begin():
+        for statement, parameters in asked:
+            found = await plan_of(connection, statement, mode=mode, **parameters)
+            assert "ix_soniq_jobs_dead_1" in found.used
+            assert found.touched <= 60
+        through_all: list[tuple[Executable, dict[str, str]]] = [
+            (count_dead(models, every), {}),
+            (delete_matching(models, every), {"batch_size": "50", "began_at": "now()"}),
+        ]
+        for statement, parameters in through_all:
+            found = await plan_of(connection, statement, mode=mode, **parameters)
+            assert "ix_soniq_jobs_dead_1" in found.used
+            assert found.touched <= 2_000

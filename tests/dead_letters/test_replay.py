@@ -17,7 +17,7 @@ from tests.dead_letters.office import LONG_AGO, Office
 COPIED = {"task", "queue", "priority", "args", "max_attempts", "timeout", "tags", "headers"}
 USERS = {
     "tenant_id": 7,
-    "customer": "Ann",
+    "customer name": "Ann",
     "trail": {"a": [None, 1.5, "\u2028"]},
     "blob": b"\x00\xff",
     "words": ["a", "b"],

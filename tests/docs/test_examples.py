@@ -21,12 +21,18 @@ SCRIPTS = [
     script
     for folder in (
         "index",
+        "coming_from_pgqueuer",
+        "coming_from_pq",
+        "coming_from_soniq",
         "control",
         "enqueue",
         "guarantees",
         "options",
+        "other_services",
         "outcomes",
+        "progress",
         "results",
+        "retention",
         "retries",
         "worker",
     )

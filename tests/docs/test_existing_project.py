@@ -53,7 +53,12 @@ def test_each_block_up_to_the_check_does_what_the_page_says(shop: Shop) -> None:
     add_the_plugin(shop)
     follow(shop, "migrate.console")
     follow(shop, "check.console")
-    assert shop.tables() - before == {"soniq_attempts", "soniq_jobs", "soniq_workers"}
+    assert shop.tables() - before == {
+        "soniq_attempts",
+        "soniq_jobs",
+        "soniq_progress",
+        "soniq_workers",
+    }
     assert shop.count("orders") == 2
     shop.run("$ alembic downgrade -1\n…\n$ alembic history\n…\n")
     assert shop.tables() == before
@@ -108,7 +113,7 @@ def test_the_tables_go_into_a_schema_of_their_own_and_others_are_left_alone(shop
     shop.replace(str(file), '"""Upgrade schema."""\n', f'"""Upgrade schema."""\n    {create}')
     shop.run(f"$ alembic upgrade head\n…\n{CLEAN}")
     shop.run(
-        "$ soniq-sa schema check\njobs.soniq_attempts, jobs.soniq_jobs, jobs.soniq_workers: as the application expects.\n"
+        "$ soniq-sa schema check\njobs.soniq_attempts, jobs.soniq_jobs, jobs.soniq_progress, jobs.soniq_workers: as the application expects.\n"
     )
 
 

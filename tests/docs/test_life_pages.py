@@ -1,4 +1,4 @@
-"""The pages on options, retries and outcomes tell of every option and every outcome."""
+"""The pages on retries and outcomes tell of every option about them and of every outcome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import pytest
 
 from docs.src.write import ROOT
-from soniq_sa import JobOptions, Priority
 from soniq_sa.asks import Ask
 from soniq_sa.task_options import TaskOptions
 
@@ -17,16 +16,6 @@ DOCS = ROOT / "docs"
 def page(name: str) -> str:
     """Return the text of a page."""
     return (DOCS / f"{name}.md").read_text("utf-8")
-
-
-def test_the_options_page_has_a_line_for_every_option_of_a_job_and_no_other() -> None:
-    told = re.findall(r"^\| `(\w+)` \|", page("options"), re.MULTILINE)
-    assert set(told) == set(JobOptions.__annotations__)
-
-
-@pytest.mark.parametrize("priority", list(Priority), ids=lambda one: one.name)
-def test_the_options_page_has_every_named_priority(priority: Priority) -> None:
-    assert re.search(rf"`(Priority\.)?{priority.name}` {priority.value}\b", page("options"))
 
 
 @pytest.mark.parametrize(

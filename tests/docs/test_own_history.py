@@ -11,7 +11,7 @@ from docs.src.write import ROOT, blocks
 from tests.docs.alembic_shop import CLEAN, CONFIGURE, Shop, shop_in
 
 TEXTS = {block.source.name: block.text for block in blocks(ROOT / "docs" / "own_history.md")}
-OURS = {"soniq_attempts", "soniq_jobs", "soniq_workers"}
+OURS = {"soniq_attempts", "soniq_jobs", "soniq_progress", "soniq_workers"}
 BELOW = "target_metadata = Base.metadata\n"
 JOB_ID = "    job_id: Mapped[uuid.UUID | None] = mapped_column(job_fk())\n"
 

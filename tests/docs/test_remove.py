@@ -13,7 +13,7 @@ from docs.src.write import ROOT, blocks
 from tests.docs.alembic_shop import CLEAN, CONFIGURE, Shop, shop_in
 
 TEXTS = {block.source.name: block.text for block in blocks(ROOT / "docs" / "remove.md")}
-OURS = {"soniq_attempts", "soniq_jobs", "soniq_workers"}
+OURS = {"soniq_attempts", "soniq_jobs", "soniq_progress", "soniq_workers"}
 PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "soniq_sa"],'
 BY_HAND = {"uninstall.console"}
 ROW = "INSERT INTO soniq_jobs (id, task, state) VALUES (gen_random_uuid(), 'greet', '{}')"

@@ -71,13 +71,13 @@ def test_the_changed_parameters_reach_the_database(engine: Engine) -> None:
     assert "autovacuum_analyze_threshold=10000" in options
 
 
-def test_volatile_concerns_the_jobs_and_the_attempts(engine: Engine) -> None:
+def test_volatile_concerns_all_but_the_workers(engine: Engine) -> None:
     metadata_of("volatile").create_all(engine)
     with engine.connect() as connection:
         found = {
             role: connection.execute(text(PERSISTENCE.format(role))).scalar_one() for role in Role
         }
-    assert found == {Role.JOB: "u", Role.ATTEMPT: "u", Role.WORKER: "p"}
+    assert found == {Role.JOB: "u", Role.ATTEMPT: "u", Role.PROGRESS: "u", Role.WORKER: "p"}
 
 
 def test_a_foreign_key_to_volatile_jobs_is_refused(tmp_path: Path, engine: Engine) -> None:

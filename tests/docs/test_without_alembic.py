@@ -20,7 +20,7 @@ from tests.docs.terminal import Terminal
 PAGE = ROOT / "docs" / "without_alembic.md"
 SOURCES = ROOT / "docs" / "src" / "without_alembic"
 TEXTS = {block.source.name: block.text for block in blocks(PAGE)}
-OURS = ["soniq_attempts", "soniq_jobs", "soniq_workers"]
+OURS = ["soniq_attempts", "soniq_jobs", "soniq_progress", "soniq_workers"]
 PSQL = pytest.mark.skipif(shutil.which("psql") is None, reason="the page calls psql")
 PLUGIN = 'autogenerate_plugins=["alembic.autogenerate.*", "soniq_sa"],'
 
@@ -91,7 +91,12 @@ def test_the_statements_need_no_application(terminal: Terminal, engine: Engine) 
     terminal.run(TEXTS["any.console"])
     (line,) = re.findall(r"\$ (.*)", TEXTS["any.console"])
     terminal.run(f"$ {line} | psql -q -v ON_ERROR_STOP=1\n")
-    assert tables(engine, "jobs") == ["shop_attempts", "shop_jobs", "shop_workers"]
+    assert tables(engine, "jobs") == [
+        "shop_attempts",
+        "shop_jobs",
+        "shop_progress",
+        "shop_workers",
+    ]
 
 
 @PSQL

@@ -26,8 +26,16 @@ from soniq_sa import (
     SoniqSession,
     TablesMissingError,
 )
-from soniq_sa.models import AttemptMixin, JobMixin, WorkerMixin, include_tables, job_fk
+from soniq_sa.models import (
+    AttemptMixin,
+    JobMixin,
+    ProgressMixin,
+    WorkerMixin,
+    include_tables,
+    job_fk,
+)
 
+MIXINS = (JobMixin, AttemptMixin, ProgressMixin, WorkerMixin)
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -76,6 +84,7 @@ def test_create_all_makes_the_tables_of_soniq_and_no_others(engine: Engine) -> N
     assert set(inspect(engine).get_table_names()) == {
         "soniq_attempts",
         "soniq_jobs",
+        "soniq_progress",
         "soniq_workers",
     }
     assert len(enqueue_and_read(base, engine)) == 2
@@ -107,12 +116,12 @@ def test_several_bases_have_tables_of_their_own(engine: Engine) -> None:
 def test_the_tables_may_be_in_a_schema(engine: Engine, where: str) -> None:
     base = new_base(schema="work") if where == "metadata" else new_base()
     if where == "class":
-        for mixin in (JobMixin, AttemptMixin, WorkerMixin):
+        for mixin in MIXINS:
             type(f"Own{mixin.__name__}", (mixin, base), {"__table_args__": {"schema": "work"}})
     include_tables(base.metadata, **({"schema": "work"} if where == "argument" else {}))
     base.metadata.create_all(engine)
     assert len(enqueue_and_read(base, engine)) == 2
-    assert len(inspect(engine).get_table_names(schema="work")) == 3
+    assert len(inspect(engine).get_table_names(schema="work")) == len(MIXINS)
     assert inspect(engine).get_table_names() == []
 
 
@@ -120,11 +129,18 @@ def test_the_prefix_names_tables_and_indexes(engine: Engine) -> None:
     base = new_base()
     models = include_tables(base.metadata, prefix="bg_")
     base.metadata.create_all(engine)
-    assert set(inspect(engine).get_table_names()) == {"bg_jobs", "bg_attempts", "bg_workers"}
+    assert set(inspect(engine).get_table_names()) == {
+        "bg_jobs",
+        "bg_attempts",
+        "bg_progress",
+        "bg_workers",
+    }
     assert {index["name"] for index in inspect(engine).get_indexes("bg_jobs")} == {
         "ix_bg_jobs_claim_1",
+        "ix_bg_jobs_dead_1",
         "ix_bg_jobs_due_1",
         "ix_bg_jobs_owner_1",
+        "ix_bg_jobs_prune_1",
         "ix_bg_jobs_suspect_1",
     }
     assert models.Job.__tablename__ == "bg_jobs"
@@ -268,7 +284,7 @@ def test_the_foreign_key_takes_the_column_itself(schema: str | None, engine: Eng
     base.metadata.create_all(engine)
 
 
-@pytest.mark.parametrize("mixin", [JobMixin, AttemptMixin, WorkerMixin])
+@pytest.mark.parametrize("mixin", MIXINS)
 @pytest.mark.parametrize("dataclass", [False, True], ids=["plain", "dataclass"])
 def test_the_wrong_order_says_what_to_write(mixin: Any, *, dataclass: bool) -> None:
     bases = (MappedAsDataclass, DeclarativeBase) if dataclass else (DeclarativeBase,)
@@ -378,14 +394,14 @@ def test_including_twice_adds_nothing() -> None:
     base = new_base()
     assert include_tables(base.metadata) == include_tables(base.metadata)
     assert include_tables(base.metadata, prefix="other_") == include_tables(base.metadata)
-    assert len(base.metadata.tables) == 3
+    assert len(base.metadata.tables) == len(MIXINS)
 
 
 def test_metadata_without_tables_says_what_to_write() -> None:
     soniq = Soniq(new_base().metadata)
     with pytest.raises(TablesMissingError, match=r"include_tables\(Base.metadata\)"):
         _ = soniq.models
-    with pytest.raises(TablesMissingError, match="jobs, attempts, workers"):
+    with pytest.raises(TablesMissingError, match="jobs, attempts, progress, workers"):
         SoniqSession().enqueue(soniq.job(name="task")(lambda: None))
 
 

@@ -25,7 +25,11 @@ OF_JOBS = {
     "fillfactor": "70",
     "vacuum_truncate": "false",
 }
-OTHERS: dict[str, dict[str, str]] = {"soniq_attempts": {}, "soniq_workers": {"fillfactor": "50"}}
+OTHERS: dict[str, dict[str, str]] = {
+    "soniq_attempts": {},
+    "soniq_progress": {"fillfactor": "50"},
+    "soniq_workers": {"fillfactor": "50"},
+}
 
 CHOICES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "none": ({}, OF_JOBS),
@@ -216,14 +220,17 @@ def test_another_spelling_of_a_parameter_is_no_difference(engine: Engine, spelle
     assert Migration(engine, metadata, PLUGIN).differences == []
 
 
-VOLATILE = {"soniq_jobs": "u", "soniq_attempts": "u", "soniq_workers": "p"}
+VOLATILE = {
+    "soniq_jobs": "u",
+    "soniq_attempts": "u",
+    "soniq_progress": "u",
+    "soniq_workers": "p",
+}
 DURABLE = dict.fromkeys(VOLATILE, "p")
 
 
 @pytest.mark.parametrize("way", [create_all, migrate])
-def test_volatile_jobs_and_attempts_are_unlogged_and_workers_are_not(
-    engine: Engine, way: Any
-) -> None:
+def test_volatile_tables_are_unlogged_but_for_the_workers(engine: Engine, way: Any) -> None:
     way(engine, included(durability="volatile"))
     assert persistence(engine) == VOLATILE
 
@@ -265,6 +272,7 @@ def test_a_change_of_the_durability_is_one_migration_there_and_back(
     assert sorted(migration.differences) == [
         f"different durability soniq_attempts: {old} instead of {new}",
         f"different durability soniq_jobs: {old} instead of {new}",
+        f"different durability soniq_progress: {old} instead of {new}",
     ]
     assert persistence(engine) == after
     migration.downgrade()
@@ -310,7 +318,7 @@ def test_all_options_change_in_one_migration_there_and_back(
     after = storage(engine, where), persistence(engine, where)
     assert after != before
     back = migrate(engine, plain)
-    assert len(there.differences) == len(back.differences) == 5
+    assert len(there.differences) == len(back.differences) == 6
     assert (storage(engine, where), persistence(engine, where)) == before
     back.downgrade()
     assert (storage(engine, where), persistence(engine, where)) == after
@@ -390,7 +398,7 @@ def test_sqlite_takes_the_tables_whatever_was_chosen() -> None:
     engine = create_engine("sqlite://")
     metadata = included(durability="volatile", storage={"fillfactor": 90}, notify="trigger")
     metadata.create_all(engine)
-    assert len(inspect(engine).get_table_names()) == 3
+    assert len(inspect(engine).get_table_names()) == len(DURABLE)
     metadata.drop_all(engine)
     assert inspect(engine).get_table_names() == []
     engine.dispose()
@@ -432,7 +440,7 @@ def test_what_cannot_be_is_refused_where_it_is_written(case: str) -> None:
     with pytest.raises(error, match=message):
         include_tables(metadata, **options)
     assert metadata.tables == {}
-    assert len(included().tables) == 3
+    assert len(included().tables) == len(DURABLE)
 
 
 def test_the_longest_prefix_leaves_every_name_whole(engine: Engine) -> None:

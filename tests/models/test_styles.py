@@ -29,6 +29,7 @@ COLUMNS = {
     "worker_id",
     "claimed_at",
     "finished_at",
+    "keep_until",
     "expires_at",
     "timeout",
     "tags",
@@ -51,14 +52,17 @@ def style(request: Any) -> Style:
 
 
 def test_the_tables_are_there_and_nothing_but_tables(style: Style) -> None:
-    assert {"orders", "soniq_jobs", "soniq_attempts", "soniq_workers"} == set(style.metadata.tables)
+    ours = {f"soniq_{name}" for name in ("jobs", "attempts", "progress", "workers")}
+    assert {"orders", *ours} == set(style.metadata.tables)
     jobs = style.metadata.tables["soniq_jobs"]
     assert set(jobs.c.keys()) - {"tenant"} == COLUMNS
     assert ("tenant" in jobs.c) == (style.Job is not None)
     assert [index.name for index in sorted(jobs.indexes, key=lambda index: str(index.name))] == [
         "ix_soniq_jobs_claim_1",
+        "ix_soniq_jobs_dead_1",
         "ix_soniq_jobs_due_1",
         "ix_soniq_jobs_owner_1",
+        "ix_soniq_jobs_prune_1",
         "ix_soniq_jobs_suspect_1",
     ]
 

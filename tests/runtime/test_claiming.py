@@ -290,3 +290,15 @@ async def test_two_applications_in_one_process_share_nothing(bench: Bench) -> No
         await bench.until_state(second, "done")
     assert seen == ["mine", "theirs"]
     await other.engine.dispose()
+
+
+async def test_run_once_runs_jobs_that_may_take_the_worker_down_one_by_one(bench: Bench) -> None:
+    @bench.task()
+    async def quick() -> None:
+        pass
+
+    for _ in range(10):
+        await bench.soniq.enqueue_many(quick, [{}] * 5)
+        await bench.rows("UPDATE soniq_jobs SET crashes = 2 WHERE state = 'queued'")
+        await bench.run_once(concurrency=1)
+        assert await bench.rows("SELECT id FROM soniq_jobs WHERE state <> 'done'") == []

@@ -1,4 +1,4 @@
-"""``soniq.control``: cancelling, putting off, hurrying and deleting single jobs."""
+"""``soniq.cancel`` and its like: cancelling, putting off, hurrying and deleting single jobs."""
 
 import asyncio
 import threading
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import sessionmaker
 
 from soniq_sa import (
     JobCancelledError,
@@ -15,10 +16,13 @@ from soniq_sa import (
     JobNotFoundError,
     JobState,
     OptionError,
+    Soniq,
+    SoniqSession,
     inject,
 )
+from soniq_sa.engines import make_sync_engine
 from tests.runtime.bench import Bench
-from tests.runtime.models import Effect
+from tests.runtime.models import Base, Effect
 
 PATIENCE = 20.0
 
@@ -44,8 +48,8 @@ async def test_a_job_that_waits_is_cancelled_at_once(bench: Bench, delay: int) -
         called.append(1)
 
     handle = await bench.soniq.enqueue(quick.options(delay=delay))
-    assert await bench.soniq.control.cancel(handle.id, reason="not wanted") is JobState.CANCELLED
-    assert await bench.soniq.control.cancel(handle.id) is JobState.CANCELLED
+    assert await bench.soniq.cancel(handle.id, reason="not wanted") is JobState.CANCELLED
+    assert await bench.soniq.cancel(handle.id) is JobState.CANCELLED
     async with bench.worker(run_once=True):
         pass
     with pytest.raises(JobCancelledError, match="not wanted"):
@@ -67,7 +71,7 @@ async def test_a_running_async_handler_is_cancelled_by_a_notification(bench: Ben
     async with bench.worker(poll_interval=30, lease=60, heartbeat=20):
         handle = await bench.soniq.enqueue(holding)
         await bench.until_state(handle, "processing")
-        assert await bench.soniq.control.cancel(handle.id, reason="stop") is JobState.PROCESSING
+        assert await bench.soniq.cancel(handle.id, reason="stop") is JobState.PROCESSING
         row = await bench.until_state(handle, "cancelled")
     assert (row.reason, row.attempts, len(seen)) == ("stop", 1, 1)
 
@@ -80,7 +84,7 @@ async def test_a_lost_notification_only_delays_the_cancelling(
     async with bench.worker(lease=3, heartbeat=0.5, poll_interval=0.5):
         handle = await bench.soniq.enqueue(holding)
         await bench.until_state(handle, "processing")
-        await bench.soniq.control.cancel(handle.id)
+        await bench.soniq.cancel(handle.id)
         await bench.until_state(handle, "cancelled")
 
 
@@ -98,7 +102,7 @@ async def test_a_sync_handler_sees_that_it_is_cancelled(bench: Bench) -> None:
     async with bench.worker(poll_interval=30):
         handle = await bench.soniq.enqueue(working)
         await bench.until_state(handle, "processing")
-        await bench.soniq.control.cancel(handle.id)
+        await bench.soniq.cancel(handle.id)
         row = await bench.until_state(handle, "cancelled")
     assert seen.is_set()
     assert row.finished_at is not None
@@ -116,7 +120,7 @@ async def test_a_handler_that_is_done_all_the_same_is_done(bench: Bench) -> None
     async with bench.worker():
         handle = await bench.soniq.enqueue(stubborn)
         await bench.until_state(handle, "processing")
-        await bench.soniq.control.cancel(handle.id)
+        await bench.soniq.cancel(handle.id)
         assert await handle.result(PATIENCE) == "done"
     assert (await bench.row(handle)).state == "done"
 
@@ -131,7 +135,7 @@ async def test_what_a_cancelled_handler_wrote_with_its_session_is_gone(bench: Be
     async with bench.worker():
         handle = await bench.soniq.enqueue(writing)
         await bench.until_state(handle, "processing")
-        await bench.soniq.control.cancel(handle.id)
+        await bench.soniq.cancel(handle.id)
         await bench.until_state(handle, "cancelled")
     assert await bench.rows("SELECT 1 FROM effects") == []
 
@@ -145,7 +149,7 @@ async def test_a_job_that_leaves_its_worker_after_a_cancel_is_not_run_again(
     async with bench.worker(drain_timeout=0):
         handle = await bench.soniq.enqueue(holding)
         await bench.until_state(handle, "processing")
-        await bench.soniq.control.cancel(handle.id, reason="stop")
+        await bench.soniq.cancel(handle.id, reason="stop")
         if ending == "rescued":
             await bench.rows("UPDATE soniq_jobs SET worker_id = gen_random_uuid()")
     if ending == "rescued":
@@ -176,17 +180,17 @@ async def test_a_job_is_put_off_and_hurried(bench: Bench) -> None:
     holding, release = await hold(bench)
     release.set()
     handle = await bench.soniq.enqueue(holding)
-    control = bench.soniq.control
-    assert await control.reschedule(handle.id, timedelta(hours=1)) is JobState.SCHEDULED
-    assert await control.reschedule(handle.id, datetime(2100, 1, 1, tzinfo=UTC)) == "scheduled"
+    assert await bench.soniq.reschedule(handle.id, timedelta(hours=1)) is JobState.SCHEDULED
+    assert await bench.soniq.reschedule(handle.id, datetime(2100, 1, 1, tzinfo=UTC)) == "scheduled"
     async with bench.worker(poll_interval=30):
-        await control.run_now(handle.id)
+        await bench.soniq.run_now(handle)
         assert await handle.result(PATIENCE) == "over"
         with pytest.raises(JobNotFoundError, match="is done"):
-            await control.run_now(handle.id)
+            await bench.soniq.run_now(handle.id)
 
 
-async def test_a_retry_may_be_hurried(bench: Bench) -> None:
+@pytest.mark.parametrize("verb", ["run_now", "retry_now"])
+async def test_a_retry_may_be_hurried(bench: Bench, verb: str) -> None:
     attempts: list[int] = []
 
     @bench.task(retry_delay=600)
@@ -198,9 +202,27 @@ async def test_a_retry_may_be_hurried(bench: Bench) -> None:
     async with bench.worker(poll_interval=30):
         handle = await bench.soniq.enqueue(failing)
         await bench.until_state(handle, "scheduled")
-        await bench.soniq.control.run_now(handle.id)
+        await getattr(bench.soniq, verb)(handle)
         await handle.result(PATIENCE)
     assert attempts == [1, 2]
+
+
+async def test_only_a_job_that_waits_for_its_retry_is_retried_now(bench: Bench) -> None:
+    @bench.task(retries=0)
+    async def failing() -> None:
+        raise ValueError("no")
+
+    later = await bench.soniq.enqueue(failing.options(delay=60))
+    with pytest.raises(JobNotFoundError, match="is scheduled, and does not wait for a retry"):
+        await bench.soniq.retry_now(later)
+    dead = await bench.soniq.enqueue(failing)
+    async with bench.worker():
+        await bench.until_state(dead, "dead")
+    with pytest.raises(JobNotFoundError, match=r"is dead.*dead_letters.replay"):
+        await bench.soniq.retry_now(dead)
+    with pytest.raises(JobNotFoundError, match="There is no job"):
+        await bench.soniq.retry_now(uuid4())
+    assert (await bench.row(later)).state == "scheduled"
 
 
 async def test_a_priority_is_changed_while_a_job_waits(bench: Bench) -> None:
@@ -212,9 +234,9 @@ async def test_a_priority_is_changed_while_a_job_waits(bench: Bench) -> None:
 
     first = await bench.soniq.enqueue(note, "first")
     second = await bench.soniq.enqueue(note, "second")
-    await bench.soniq.control.set_priority(second.id, 1)
+    await bench.soniq.set_priority(second.id, 1)
     with pytest.raises(OptionError, match="priority"):
-        await bench.soniq.control.set_priority(first.id, 0)
+        await bench.soniq.set_priority(first.id, 0)
     async with bench.worker(concurrency=1):
         await bench.until_state(first, "done")
     assert order == ["second", "first"]
@@ -223,35 +245,55 @@ async def test_a_priority_is_changed_while_a_job_waits(bench: Bench) -> None:
 async def test_a_job_that_does_not_run_is_deleted(bench: Bench) -> None:
     holding, release = await hold(bench)
     waiting = await bench.soniq.enqueue(holding.options(delay=60))
-    await bench.soniq.control.delete(waiting.id)
+    await bench.soniq.delete(waiting.id)
     assert await bench.soniq.get_job(waiting.id) is None
     async with bench.worker():
         running = await bench.soniq.enqueue(holding)
         await bench.until_state(running, "processing")
         with pytest.raises(JobNotFoundError, match="is processing"):
-            await bench.soniq.control.delete(running.id)
+            await bench.soniq.delete(running.id)
         release.set()
         await running.result(PATIENCE)
-    await bench.soniq.control.delete(running.id)
+    await bench.soniq.delete(running.id)
     with pytest.raises(JobNotFoundError, match="There is no job"):
-        await bench.soniq.control.delete(running.id)
+        await bench.soniq.delete(running.id)
     with pytest.raises(JobNotFoundError, match="There is no job"):
-        await bench.soniq.control.cancel(uuid4())
+        await bench.soniq.cancel(uuid4())
 
 
 async def test_control_is_part_of_the_callers_transaction(bench: Bench) -> None:
     holding, release = await hold(bench)
     handle = await bench.soniq.enqueue(holding.options(delay=60))
+    control = bench.soniq.control
     async with bench.sessions() as session:
-        await bench.soniq.control.cancel(handle.id, session=session)
+        await control.cancel(session, handle)
         await session.rollback()
     assert await handle.status() is JobState.SCHEDULED
     async with bench.sessions() as session:
         mine = session.enqueue(holding)
-        await bench.soniq.control.cancel(mine.id, session=session)
-        await bench.soniq.control.run_now(handle.id, session=session)
+        await control.cancel(session, mine)
+        await control.run_now(session, handle)
         await session.commit()
     assert await mine.status() is JobState.CANCELLED
     release.set()
     async with bench.worker(poll_interval=30):
         assert await handle.result(PATIENCE) == "over"
+
+
+def test_control_in_a_sync_session_needs_no_await(url: str) -> None:
+    engine = make_sync_engine(url)
+    soniq = Soniq(Base.metadata, engine=engine)
+
+    @soniq.job
+    async def quick() -> None:
+        pass
+
+    with sessionmaker(engine, class_=SoniqSession).begin() as session:
+        handle = session.enqueue(quick.options(delay=60))
+        soniq.control.set_priority(session, handle, 3)
+        assert soniq.control.cancel(session, handle.id, reason="no") is JobState.CANCELLED
+    assert handle.status_sync() is JobState.CANCELLED
+    record = soniq.get_job_sync(handle)
+    assert record is not None
+    assert (record.priority, record.reason) == (3, "no")
+    engine.dispose()

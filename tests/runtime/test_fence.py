@@ -10,7 +10,12 @@ from sqlalchemy import Row
 
 from soniq_sa import JobHandle, JobState
 from soniq_sa.statements.claim import claim_jobs
-from soniq_sa.statements.finish import finish_done, finish_otherwise, release_jobs
+from soniq_sa.statements.finish import (
+    finish_deleted,
+    finish_done,
+    finish_otherwise,
+    release_jobs,
+)
 from tests.runtime.bench import Bench
 
 Fence = tuple[UUID, int, UUID]
@@ -28,17 +33,20 @@ class Claimed:
     async def write(self, statement: str, fence: Fence) -> int:
         """Execute one of the statements with a fence, and return how many rows it wrote."""
         job, claim, worker = fence
-        models = self.bench.soniq.models
+        models, retention = self.bench.soniq.models, self.bench.soniq.tasks.retention()
         every = {"ids": [job], "owner": worker}
         match statement:
             case "finish":
-                made: Any = finish_done(models)
+                made: Any = finish_done(models, retention)
+                every |= {"claim_number": claim}
+            case "delete":
+                made = finish_deleted(models)
                 every |= {"claim_number": claim}
             case "release":
-                made = release_jobs(models)
+                made = release_jobs(models, retention)
                 every |= {"claim_numbers": [claim]}
             case "fail" | "bury":
-                made = finish_otherwise(models)
+                made = finish_otherwise(models, retention)
                 every |= {
                     "claim_numbers": [claim],
                     "consumed": [1],
@@ -83,7 +91,7 @@ async def claim(bench: Bench, worker: UUID) -> Row[Any]:
         return row
 
 
-STATEMENTS = ["finish", "fail", "bury", "release"]
+STATEMENTS = ["finish", "fail", "bury", "release", "delete"]
 WRONG: dict[str, Callable[[Fence], Fence]] = {
     "an older claim": lambda fence: (fence[0], fence[1] - 1, fence[2]),
     "a later claim": lambda fence: (fence[0], fence[1] + 1, fence[2]),
@@ -104,6 +112,9 @@ async def test_a_wrong_fence_changes_no_row(claimed: Claimed, statement: str, wr
 @pytest.mark.parametrize("statement", STATEMENTS)
 async def test_the_right_fence_changes_the_row(claimed: Claimed, statement: str) -> None:
     assert await claimed.write(statement, claimed.fence) == 1
+    if statement == "delete":
+        assert await claimed.bench.rows("SELECT 1 FROM soniq_jobs") == []
+        return
     states = {"finish": "done", "fail": "scheduled", "bury": "dead", "release": "queued"}
     row = await claimed.row()
     assert row.state == states[statement]
@@ -117,9 +128,10 @@ async def test_the_end_of_a_run_can_be_written_only_once(
     claimed: Claimed, first: str, second: str
 ) -> None:
     await claimed.write(first, claimed.fence)
-    before = await claimed.row()
+    before = await claimed.bench.rows("SELECT * FROM soniq_jobs")
     assert await claimed.write(second, claimed.fence) == 0
-    assert await claimed.row() == before
+    assert await claimed.bench.rows("SELECT * FROM soniq_jobs") == before
+    assert len(before) == (first != "delete")
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

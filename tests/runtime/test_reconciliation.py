@@ -7,6 +7,7 @@ import pytest
 
 from soniq_sa import Worker
 from soniq_sa.events import JobsReleased, WorkerStarted
+from soniq_sa.link import Link
 from tests.runtime.bench import PATIENCE, Bench
 
 
@@ -97,3 +98,32 @@ async def test_a_worker_stopped_between_claim_and_start_gives_everything_back(
     for handle in handles:
         row = await bench.row(handle)
         assert (row.state, row.attempts, row.crashes, row.worker_id) == ("queued", 0, 0, None)
+
+
+async def test_a_job_that_ends_between_the_look_and_the_comparison_is_not_missed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = asyncio.Event()
+    looks: list[int] = []
+
+    @bench.task()
+    async def hold() -> None:
+        await leave.wait()
+
+    execute = Link.execute
+
+    async def execute_late(link: Link, statement: Any, *args: Any) -> Any:
+        rows = await execute(link, statement, *args)
+        if rows and "cancelled" in rows[0]._fields:
+            looks.append(len(rows))
+            leave.set()
+            await bench.until_state(handle, "done")
+        return rows
+
+    handle = await bench.soniq.enqueue(hold)
+    async with bench.worker(lease=2, heartbeat=0.2, poll_interval=0.1):
+        await bench.until_state(handle, "processing")
+        monkeypatch.setattr(Link, "execute", execute_late)
+        await bench.until(lambda: bool(looks), "the look")
+        await bench.until_state(handle, "done")
+    assert bench.events_of(JobsReleased) == []

@@ -39,11 +39,6 @@ def failing(bench: Bench, error: BaseException, **options: Any) -> Any:
 
 async def delays(bench: Bench, count: int, **options: Any) -> list[float]:
     """Let a job fail so often, and return the seconds it had to wait each time."""
-
-    @bench.task()
-    async def waking() -> None:
-        pass
-
     handle = await bench.soniq.enqueue(failing(bench, ValueError("no"), retries=99, **options))
     waits: list[float] = []
     async with bench.worker():
@@ -54,10 +49,9 @@ async def delays(bench: Bench, count: int, **options: Any) -> list[float]:
                 return row.attempts == number and row.state in {"scheduled", "queued"}
 
             await bench.until(failed, f"attempt {number}")
-            row = await bench.row(handle)
-            waits.append((row.run_at - row.claimed_at).total_seconds())
-            await bench.rows("UPDATE soniq_jobs SET state = 'queued', run_at = now()")
-            await bench.soniq.enqueue(waking)
+            row, last = await bench.row(handle), (await bench.attempts(handle))[-1]
+            waits.append((row.run_at - last.finished_at).total_seconds())
+            await bench.soniq.retry_now(handle)
     return waits
 
 
@@ -74,8 +68,7 @@ async def test_each_attempt_waits_as_long_as_the_task_says(
     bench: Bench, options: dict[str, Any], expected: list[float]
 ) -> None:
     waits = await delays(bench, 3, **options)
-    for wait, seconds in zip(waits, expected, strict=True):
-        assert seconds <= wait < seconds + 2
+    assert waits == pytest.approx(expected, abs=0.5), "both times are of one statement"
 
 
 async def test_jobs_that_fail_together_do_not_come_back_together(bench: Bench) -> None:
@@ -85,7 +78,7 @@ async def test_jobs_that_fail_together_do_not_come_back_together(bench: Bench) -
     async with bench.worker():
         rows = [await bench.until_state(handle, "scheduled", PROMPT) for handle in handles]
     waits = [(row.run_at - row.claimed_at).total_seconds() for row in rows]
-    assert 499 < min(waits) < max(waits) < 1002
+    assert 499 < min(waits) < max(waits) < 1030
     assert max(waits) - min(waits) > 100
 
 
@@ -112,7 +105,9 @@ async def test_an_error_is_worth_another_attempt_or_not(
     assert (row.reason, row.attempts) == ("gave up" if state == "dead" else None, 1)
     (attempt,) = await bench.attempts(handle)
     assert attempt.outcome == "failed"
-    assert "Traceback" in attempt.error
+    first, place, *_ = attempt.error.splitlines()
+    assert first.startswith("Traceback")
+    assert __file__ in place, "the first frame is the user's"
     assert "raise error" in attempt.error
     assert type(error).__name__ in attempt.error
 
@@ -333,7 +328,6 @@ def broken_policies() -> dict[str, Any]:
         "text": answering("soon"),
         "True": answering(True),  # noqa: FBT003 - the point
         "too long": answering(1e12),
-        "no such arguments": lambda: 1,
     }
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from soniq_sa import (
     Cancel,
@@ -20,8 +22,12 @@ from soniq_sa import (
     JobState,
     OptionError,
     ResultTimeoutError,
+    Soniq,
+    Worker,
 )
+from soniq_sa.engines import make_sync_engine
 from tests.runtime.bench import Bench
+from tests.runtime.models import Base
 
 PATIENCE = 20.0
 
@@ -91,6 +97,139 @@ async def test_a_waiter_is_woken_long_before_it_would_look_again(
         await bench.until(looked, "the first look")
         release.set()
         assert await waiting == "over"
+
+
+@pytest.mark.parametrize("end", ["cancel", "cancel in a session", "delete", "crash"])
+async def test_an_end_that_no_run_brought_about_wakes_the_waiter_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("soniq_sa.waiting._FIRST_LOOK", 600.0)
+    monkeypatch.setattr("soniq_sa.waiting._LAST_LOOK", 600.0)
+
+    @bench.task()
+    async def quick() -> None:
+        pass
+
+    handle = await bench.soniq.enqueue(quick.options(delay=600))
+    waiting = handle.future(PATIENCE)
+
+    async def looked() -> bool:
+        ask = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%finished_at IS NOT NULL AS%' AND state = 'idle'"
+        return bool(await bench.rows(ask))
+
+    await bench.until(looked, "the first look")
+    if end == "cancel":
+        await bench.soniq.cancel(handle)
+    elif end == "cancel in a session":
+        async with bench.sessions.begin() as session:
+            await bench.soniq.control.cancel(session, handle)
+    elif end == "delete":
+        await bench.soniq.delete(handle)
+    else:
+        await bench.rows(
+            "UPDATE soniq_jobs SET state = 'processing', claims = 3, crashes = 2, "
+            "worker_id = gen_random_uuid(), claimed_at = now()"
+        )
+        async with bench.worker(lease=1, heartbeat=0.2):
+            with pytest.raises(JobDeadError, match="crashed worker"):
+                await waiting
+        return
+    kind = JobNotFoundError if end == "delete" else JobCancelledError
+    with pytest.raises(kind):
+        await waiting
+
+
+async def test_a_deleted_job_is_missed_without_any_notification(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soniq_sa.waiting.Waiter._on_message", lambda *_: None)
+    monkeypatch.setattr("soniq_sa.waiting._LAST_LOOK", 0.1)
+
+    @bench.task()
+    async def quick() -> None:
+        pass
+
+    handle = await bench.soniq.enqueue(quick.options(delay=600))
+    waiting = handle.future()
+    ended, running = await bench.soniq.wait([handle], timeout=0.5)
+    assert (ended, running) == (set(), {handle})
+    await bench.rows("DELETE FROM soniq_jobs")
+    with pytest.raises(JobNotFoundError):
+        await waiting
+
+
+async def test_futures_are_waited_for_like_any_others(bench: Bench) -> None:
+    release = asyncio.Event()
+
+    @bench.task()
+    async def double(number: int) -> int:
+        if number == 2:
+            await release.wait()
+        return 2 * number
+
+    handles = [await bench.soniq.enqueue(double, number) for number in (1, 2)]
+    async with bench.worker():
+        quick, slow = (handle.future(PATIENCE) for handle in handles)
+        done, pending = await asyncio.wait({quick, slow}, return_when="FIRST_COMPLETED")
+        assert (done, pending) == ({quick}, {slow})
+        slow.cancel()
+        release.set()
+        assert await handles[1].result(PATIENCE) == 4
+    assert quick.result() == 2
+
+
+def test_a_program_without_an_event_loop_waits_too(url: str) -> None:
+    """It leaves no connection and no task behind: warnings are errors here."""
+    engine = make_sync_engine(url)
+    soniq = Soniq(Base.metadata, engine=engine)
+
+    @soniq.job(name="double")
+    async def double(number: int) -> int:
+        return 2 * number
+
+    handle = soniq.enqueue_sync(double, 4)
+    assert handle.status_sync() is JobState.QUEUED
+    assert handle.progress_sync() is None
+    with pytest.raises(ResultTimeoutError):
+        handle.result_sync(0.05)
+    assert soniq.wait_sync([handle], timeout=0.05) == (set(), {handle})
+    worker = threading.Thread(target=lambda: asyncio.run(Worker(soniq, run_once=True).run()))
+    worker.start()
+    assert handle.result_sync(PATIENCE) == 8
+    worker.join()
+    assert soniq.wait_sync([handle]) == ({handle}, set())
+    with engine.connect() as connection:
+        others = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND query NOT LIKE '%pg_notify%'"
+        )
+        assert connection.execute(text(others)).scalar_one() == 0
+    engine.dispose()
+
+
+async def test_a_job_known_by_its_id_alone_is_waited_for(bench: Bench) -> None:
+    @bench.task()
+    async def quick() -> str:
+        return "done"
+
+    enqueued = await bench.soniq.enqueue(quick)
+    handle = bench.soniq.handle(enqueued.id)
+    assert handle == enqueued
+    async with bench.worker():
+        assert await bench.soniq.wait([handle], timeout=PATIENCE) == ({enqueued}, set())
+    assert await handle.result() == "done"
+
+
+async def test_where_a_loop_runs_the_sync_calls_say_what_to_write(bench: Bench) -> None:
+    @bench.task()
+    async def quick() -> None:
+        pass
+
+    handle = await bench.soniq.enqueue(quick)
+    with pytest.raises(ConfigurationError, match=r"Write: await handle.result\(\.\.\.\)"):
+        handle.result_sync()
+    with pytest.raises(ConfigurationError, match=r"Write: await soniq.get_job\(\.\.\.\)"):
+        bench.soniq.get_job_sync(handle)
 
 
 async def test_a_waiter_needs_no_notification(

@@ -49,6 +49,28 @@ async def test_a_job_is_committed_on_return(asyncpg: Variant, how: str) -> None:
     await soniq.databases.dispose()
 
 
+async def test_many_jobs_are_committed_on_return(asyncpg: Variant) -> None:
+    soniq = Soniq(Base.metadata, engine=asyncpg.engine)
+    handles = await soniq.enqueue_many(note.options(priority=7), [{"text": "a"}, {"text": "b"}])
+    assert [row.id for row in asyncpg.rows()] == [handle.id for handle in handles]
+    assert [(row.args, row.priority) for row in asyncpg.rows()] == [
+        ({"text": "a"}, 7),
+        ({"text": "b"}, 7),
+    ]
+    with pytest.raises(InvalidArgumentsError):
+        await soniq.enqueue_many(note, [{"text": "c"}, {"text": 1}])
+    assert len(asyncpg.rows()) == 2
+    assert await soniq.enqueue_many(note, []) == []
+
+
+@pytest.mark.parametrize("given", ["engine", "URL"])
+def test_many_jobs_are_committed_without_a_loop(psycopg: Variant, given: str) -> None:
+    how: dict[str, Any] = {"engine": {"engine": psycopg.engine}}
+    soniq = Soniq(Base.metadata, **how.get(given, {"database_url": libpq(psycopg)}))
+    handles = soniq.enqueue_many_sync(note, [{"text": "a"}, {"text": "b"}])
+    assert [row.id for row in psycopg.rows()] == [handle.id for handle in handles]
+
+
 async def test_a_sync_engine_does_for_await(psycopg: Variant) -> None:
     soniq = Soniq(Base.metadata, engine=psycopg.engine)
     await soniq.enqueue(note, "a")

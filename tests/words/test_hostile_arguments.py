@@ -184,6 +184,12 @@ def ship(order_id: int, /, address: str, *, express: bool = False) -> None:
         ((1, "a", True), {}, "takes 2 positional arguments, 3 were given"),
         ((1, "a"), {"address": "b"}, "got the argument 'address' twice"),
         ((1, "a"), {"expres": True}, "no argument 'expres'.*Did you mean 'express'"),
+        ((1, "a"), {"queue": "b"}, r"an option of the job: enqueue\(task.options\(queue=...\)"),
+        (
+            (),
+            {"args": {"number": 1}},
+            r"Give the arguments themselves: enqueue\(task, \*\*arguments",
+        ),
     ],
 )
 def test_a_call_that_does_not_fit_says_why(

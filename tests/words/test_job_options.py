@@ -189,6 +189,9 @@ def test_a_huge_value_is_refused_in_few_words(name: str, value: Any) -> None:
         ("tag", "tags"),
         ("header", "headers"),
         ("column", "columns"),
+        ("scheduled_at", "run_at"),
+        ("execute_after", "delay"),
+        ("max_retries", "retries"),
     ],
 )
 def test_an_unknown_option_suggests_the_near_name(given: str, meant: str) -> None:

@@ -245,7 +245,15 @@ async def patient_async(error: BaseException, attempt: int) -> float:
     return 1.0 if error and attempt else 2.0
 
 
-@pytest.mark.parametrize("policy", [patient_async, Steady], ids=["coroutine function", "class"])
+def of_the_error_alone(error: BaseException) -> float:
+    return 1.0 if error else 2.0
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [patient_async, Steady, of_the_error_alone],
+    ids=["coroutine function", "class", "one parameter"],
+)
 def test_a_policy_that_cannot_answer_is_refused_when_it_is_given(policy: Any) -> None:
     with pytest.raises(OptionError, match="'retry_policy'"):
         retrying(retry_policy=policy)

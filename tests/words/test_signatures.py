@@ -194,6 +194,18 @@ def injecting(kind: Any, *, is_async: bool) -> Task[..., Any]:
     return make_soniq().job(handler)
 
 
+@pytest.mark.parametrize(
+    "kind", [JobContext, JobContext | None, AsyncSession, Session, AsyncSoniqSession | None]
+)
+def test_what_only_the_worker_has_is_no_argument(kind: Any) -> None:
+    def handler(value: Any, ctx: Any = None) -> None:
+        del value, ctx
+
+    handler.__annotations__ = {"ctx": kind}
+    with pytest.raises(TaskDefinitionError, match=r"Write: ctx: \w+ = inject\(\)"):
+        offer(make_soniq().job(handler), 1)
+
+
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("kind", [None, int, str, Order, JobContext | None, "JobContext | int"])
 def test_only_context_and_sessions_are_injected(kind: Any, *, is_async: bool) -> None:

@@ -9,15 +9,15 @@ from jobs import Session, engine, export_orders, soniq
 async def change() -> None:
     handle = await soniq.enqueue(export_orders.options(delay=3600), 10)
     # region change
-    await soniq.control.reschedule(handle.id, timedelta(minutes=5))
-    await soniq.control.set_priority(handle.id, 10)
-    await soniq.control.run_now(handle.id)
+    await soniq.reschedule(handle, timedelta(minutes=5))
+    await soniq.set_priority(handle, 10)
+    await soniq.run_now(handle)
     # endregion
     assert await handle.result(timeout=30) == 10
 
     # region cancel
     handle = await soniq.enqueue(export_orders, 100_000)
-    state = await soniq.control.cancel(handle.id, reason="the customer has left")
+    state = await soniq.cancel(handle.id, reason="the customer has left")
     # endregion
     assert state in {JobState.CANCELLED, JobState.PROCESSING}
     try:
@@ -28,10 +28,10 @@ async def change() -> None:
     # region transaction
     async with Session.begin() as session:
         handle = session.enqueue(export_orders.options(delay=60), 10)
-        await soniq.control.cancel(handle.id, session=session)
+        await soniq.control.cancel(session, handle)
     # endregion
     assert await handle.status() is JobState.CANCELLED
-    await soniq.control.delete(handle.id)
+    await soniq.delete(handle)
 
 
 async def main() -> None:

@@ -2,6 +2,8 @@ import asyncio
 import sys
 from datetime import timedelta
 
+from soniq_sa import ReplayOptions
+
 from jobs import engine, soniq
 
 
@@ -17,7 +19,12 @@ async def main() -> None:
     new_id = await soniq.dead_letters.replay(letter.id)
     replayed = await soniq.dead_letters.replay_many(task="charge", error="bank", limit=100)
     # endregion
-    print(f"{new_id}, and {replayed} more", end="\n\n")
+    # region options
+    slowly: ReplayOptions = {"queue": "slow", "priority": 900, "delay": timedelta(minutes=5)}
+    await soniq.dead_letters.replay_many(queue="billing", replayed=None, options=slowly)
+    last_id = await soniq.dead_letters.replay(letter.id, options={"retries": 0})
+    # endregion
+    print(f"{new_id}, {last_id}, and {replayed} more", end="\n\n")
     # region delete
     await soniq.dead_letters.delete(letter.id)
     await soniq.dead_letters.purge(older_than=timedelta(days=30))

@@ -56,10 +56,14 @@ def broken(ctx: JobContext) -> None:
     raise RuntimeError("this hook is broken")
 
 
+# region subscribe
 @soniq.events.subscribe
 def show(event: Event) -> None:
     if isinstance(event, HookFailed):
         log.append(f"broken: {event.hook}")
+
+
+# endregion
 
 
 async def main() -> None:

@@ -2,11 +2,11 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from soniq_sa import OptionError, Priority, UnknownOptionError
+from soniq_sa import InvalidArgumentsError, OptionError, Priority, UnknownOptionError
 from sqlalchemy import cast, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shop import Base, Job, Session, Tenant, engine, make_report, seen, soniq
+from shop import Base, Job, Session, Tenant, engine, make_report, refund, seen, soniq
 
 traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -30,6 +30,12 @@ async def main() -> None:
         nightly = make_report.options(priority=Priority.BATCH, tags=["nightly"])
         session.enqueue_many(nightly, [{"user_id": user_id} for user_id in range(100)])
         # endregion
+        try:
+            session.enqueue(refund, order_id=7, cents=-5)
+        except InvalidArgumentsError as error:
+            print(error)
+        else:
+            raise AssertionError("taken")
         for wrong, refusal in (
             ({"prioritty": 1}, UnknownOptionError),
             ({"columns": {"tenant": 7}}, UnknownOptionError),

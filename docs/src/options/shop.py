@@ -1,5 +1,6 @@
 import os
 
+from pydantic import BaseModel, Field
 from soniq_sa import AsyncSoniqSession, JobContext, Soniq, inject
 from soniq_sa.models import JobMixin, include_tables
 from sqlalchemy import ForeignKey
@@ -38,6 +39,19 @@ seen: list[tuple[str, ...]] = []
 async def make_report(user_id: int, *, ctx: JobContext = inject()) -> None:
     ctx.logger.info("for user %s, tags %s", user_id, ctx.tags)
     seen.append((ctx.headers.get("traceparent", ""), *ctx.tags))
+
+
+# endregion
+
+
+# region model
+class RefundArgs(BaseModel):
+    cents: int = Field(gt=0, le=100_000)
+    reason: str = Field(default="", max_length=200)
+
+
+@soniq.job(args_model=RefundArgs)
+async def refund(order_id: int, cents: int, reason: str = "on request") -> None: ...
 
 
 # endregion

@@ -1,4 +1,11 @@
-"""What the command's exit codes mean."""
+"""What the command's exit codes mean.
+
+FAILED: Any other error; something is not there; a question was not answered with yes.
+USAGE: A wrong option, setting, queue or application: a `ConfigurationError`.
+SCHEMA: Tables or columns are missing in the database, or differ: `SchemaMissingError`.
+UNREACHABLE: The database cannot be reached: `DatabaseUnreachableError`. A worker waits instead.
+INTERRUPTED: Ctrl-C.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,6 +46,21 @@ JobTimeout = Annotated[
     float | None,
     setting("Seconds for an attempt, where the task says none. Default: 300.", "JOB_TIMEOUT"),
 ]
+RetentionDone = Annotated[
+    str | None,
+    setting(
+        "Seconds that jobs which are done are kept, where the task says nothing; none: for ever. "
+        "Default: 86400.",
+        "RETENTION_DONE",
+    ),
+]
+RetentionCancelled = Annotated[
+    str | None,
+    setting("The same for jobs that were cancelled. Default: 604800.", "RETENTION_CANCELLED"),
+]
+RetentionDead = Annotated[
+    str | None, setting("The same for dead letters. Default: none.", "RETENTION_DEAD")
+]
 Level = Annotated[LogLevel, typer.Option(help="What to log to stderr.", case_sensitive=False)]
 
 
@@ -58,6 +73,9 @@ def worker(
     drain_timeout: DrainTimeout = None,
     poll_interval: PollInterval = None,
     job_timeout: JobTimeout = None,
+    retention_done: RetentionDone = None,
+    retention_cancelled: RetentionCancelled = None,
+    retention_dead: RetentionDead = None,
     log_level: Level = LogLevel.INFO,
 ) -> None:
     """Run jobs until SIGTERM or SIGINT: then finish what runs, and exit 0.
@@ -66,6 +84,11 @@ def worker(
     the environment, .env and [tool.soniq-sa] in pyproject.toml.
     """
     _log_to_stderr(log_level)
+    retention: dict[str, Any] = {
+        "retention_done": retention_done,
+        "retention_cancelled": retention_cancelled,
+        "retention_dead": retention_dead,
+    }
     settings = load_settings(queues=queues, app=app)
     soniq = load_app(settings.app)
     process = Worker(
@@ -76,6 +99,7 @@ def worker(
         drain_timeout=drain_timeout,
         poll_interval=poll_interval,
         job_timeout=job_timeout,
+        **retention,
     )
     with asyncio.Runner() as runner:
         runner.run(process.run(handle_signals=True))

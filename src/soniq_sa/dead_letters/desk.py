@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Unpack
 from uuid import UUID
 
-from sqlalchemy import Column, Executable
+from sqlalchemy import Column, Executable, Row
 from sqlalchemy.engine import Connection
 from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Session
@@ -16,72 +15,33 @@ from sqlalchemy.orm import Session
 from soniq_sa.dead_filter import DeadFilter, DeadLetterFilters, check_filters
 from soniq_sa.dead_letters.export import ExportFormat, text_of
 from soniq_sa.dead_letters.letter import DeadLetter, DeadLetterStats, Page, letter_of, stats_of
-from soniq_sa.errors import JobNotFoundError, OptionError
+from soniq_sa.dead_letters.passage import (
+    BATCH,
+    Passage,
+    Place,
+    ReplayPassage,
+    delete_filters,
+    new_passage,
+    new_replay,
+    refuse_both,
+)
+from soniq_sa.dead_letters.refusal import one_refused, some_refused
+from soniq_sa.dead_letters.replay_options import ReplayOptions, replay_parameters
+from soniq_sa.errors import JobNotFoundError
 from soniq_sa.ids import uuid7
 from soniq_sa.json_text import dump
+from soniq_sa.models.channel import DUE_HINT
 from soniq_sa.models.mixins import JobMixin
-from soniq_sa.models.roles import Models
 from soniq_sa.options import Seconds, check_tags, check_whole
 from soniq_sa.session import wake_after_commit
 from soniq_sa.statements import dead
-
-BATCH = 1_000
-"""Rows that one statement replays or deletes."""
+from soniq_sa.states import JobState
+from soniq_sa.task import Tasks
 
 PAGE = 100
 """Letters that are read at a time, for an export."""
 
 _OWN = frozenset(JobMixin.soniq_columns())
-
-
-@dataclass(slots=True)
-class Passage:
-    """How far a passage through the dead letters that match has come.
-
-    left: How many it may still touch; None for all. began_at: Those that died later are not meant.
-    after: The last one that was touched, where touching leaves it among those that match.
-    """
-
-    filters: DeadFilter
-    left: int | None
-    began_at: datetime | None = None
-    after: tuple[datetime, UUID] | None = None
-    done: int = 0
-    ended: bool = False
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many rows the next statement may touch."""
-        return BATCH if self.left is None else min(self.left, BATCH)
-
-    def count(self, touched: int) -> None:
-        """Note how many rows the last statement has touched."""
-        self.ended = touched < self.batch_size
-        self.done += touched
-        if self.left is not None:
-            self.left -= touched
-            self.ended = self.ended or not self.left
-
-
-def new_passage(filters: DeadFilter, limit: int | None) -> Passage:
-    """Return a passage through what matches, up to ``limit`` letters."""
-    return Passage(filters, None if limit is None else check_whole("limit", limit, 1, 10**12))
-
-
-def replay_filters(given: DeadLetterFilters) -> DeadFilter:
-    """Return the filters for a replay of many: without a word on it, of those not replayed yet."""
-    return check_filters({"replayed": False, **given})
-
-
-def delete_filters(given: DeadLetterFilters) -> DeadFilter:
-    """Return the filters for a deletion; refuse to delete everything by accident."""
-    filters = check_filters(given)
-    if filters == DeadFilter():
-        raise OptionError(
-            "delete() was given neither ids nor a filter. To delete all dead letters, write "
-            "purge(older_than=0)."
-        )
-    return filters
 
 
 class DeadLetterDesk:
@@ -90,8 +50,9 @@ class DeadLetterDesk:
     The same verbs as `DeadLetters`, without ``await``. Nothing is committed here.
     """
 
-    def __init__(self, models: Models, session: Session) -> None:
-        self._models = models
+    def __init__(self, tasks: Tasks, session: Session) -> None:
+        self._tasks = tasks
+        self._models = tasks.models
         self._session = session
 
     def list(
@@ -128,34 +89,47 @@ class DeadLetterDesk:
         row = self._find(job_id)
         return None if row is None else letter_of(row, self._columns)
 
-    def replay(self, job_id: UUID) -> UUID:
+    def replay(self, job_id: UUID, *, options: ReplayOptions | None = None) -> UUID:
         """Make a fresh job of a dead one; see `DeadLetters.replay`."""
-        rows = self._replay(dead.replay_dead(self._models), 1, dead_ids=[job_id])
+        fresh = replay_parameters(options, self._tasks)
+        self._session.flush()
+        with one_refused(job_id):
+            rows = self._replay(dead.replay_dead(self._models), 1, dead_ids=[job_id], **fresh)
         if not rows:
             raise JobNotFoundError(not_found(job_id))
         new_id: UUID = rows[0].id
         return new_id
 
-    def replay_many(self, *, limit: int | None = None, **filters: Unpack[DeadLetterFilters]) -> int:
+    def replay_many(
+        self,
+        *,
+        options: ReplayOptions | None = None,
+        limit: int | None = None,
+        **filters: Unpack[DeadLetterFilters],
+    ) -> int:
         """Make fresh jobs of all dead ones that match; see `DeadLetters.replay_many`."""
-        passage = new_passage(replay_filters(filters), limit)
+        passage = new_replay(filters, limit, replay_parameters(options, self._tasks))
+        self._session.flush()
         while not passage.ended:
-            self.replay_batch(passage)
+            with some_refused():
+                passage.advance(self.replay_batch(passage))
         return passage.done
 
-    def replay_batch(self, passage: Passage) -> None:
-        """Replay the next of a passage."""
-        statement = dead.replay_matching(
-            self._models, passage.filters, following=passage.after is not None
-        )
-        last = {} if passage.after is None else dict(zip(_LAST, passage.after, strict=True))
-        size = passage.batch_size
-        rows = self._replay(
-            statement, size, batch_size=size, began_at=self._beginning(passage), **last
-        )
-        if rows:
-            passage.after = (rows[-1].finished_at, rows[-1].dead_id)
-        passage.count(len(rows))
+    def replay_batch(self, passage: ReplayPassage) -> Sequence[Row[Any]]:
+        """Replay the next of a passage, and return the rows; it has not advanced yet."""
+        size, following = passage.batch_size, passage.after is not None
+        position = self._position(passage, passage.after)
+        if size > 1:
+            passage.alone = None
+            statement = dead.replay_matching(self._models, passage.filters, following=following)
+            return self._replay(statement, size, **position, **passage.fresh)
+        statement = dead.pick_matching(self._models, passage.filters, following=following)
+        picked = self._execute(statement, **position).one_or_none()
+        if picked is None:
+            return ()
+        passage.alone = (picked.finished_at, picked.id)
+        one = dead.replay_dead(self._models)
+        return self._replay(one, 1, dead_ids=[picked.id], **passage.fresh)
 
     def delete(
         self, *job_ids: UUID, limit: int | None = None, **filters: Unpack[DeadLetterFilters]
@@ -173,9 +147,7 @@ class DeadLetterDesk:
     def delete_batch(self, passage: Passage) -> None:
         """Delete the next of a passage."""
         rows = self._execute(
-            dead.delete_matching(self._models, passage.filters),
-            batch_size=passage.batch_size,
-            began_at=self._beginning(passage),
+            dead.delete_matching(self._models, passage.filters), **self._position(passage)
         ).all()
         passage.count(len(rows))
 
@@ -233,10 +205,11 @@ class DeadLetterDesk:
         found = self._execute(dead.find_dead(self._models, locked=locked), dead_id=job_id)
         return found.mappings().one_or_none()
 
-    def _replay(self, statement: Executable, fresh: int, **parameters: Any) -> Any:
-        rows = self._execute(statement, new_ids=[uuid7() for _ in range(fresh)], **parameters).all()
-        queues = {row.queue for row in rows}
-        wake_after_commit(self._session, self._connection.engine, self._models.jobs, queues)
+    def _replay(self, statement: Executable, number: int, **parameters: Any) -> Sequence[Row[Any]]:
+        new_ids = [uuid7() for _ in range(number)]
+        rows: Sequence[Row[Any]] = self._execute(statement, new_ids=new_ids, **parameters).all()
+        said = {DUE_HINT if row.state == JobState.SCHEDULED else row.queue for row in rows}
+        wake_after_commit(self._session, self._connection.engine, self._models.jobs, said)
         return rows
 
     def _delete_ids(self, job_ids: tuple[UUID, ...]) -> int:
@@ -251,10 +224,16 @@ class DeadLetterDesk:
             self.delete_batch(passage)
         return passage.done
 
-    def _beginning(self, passage: Passage) -> datetime:
-        began_at = passage.began_at or self._execute(dead.database_time()).scalar_one()
-        passage.began_at = began_at
-        return began_at
+    def _position(self, passage: Passage, after: Place | None = None) -> dict[str, Any]:
+        """Return the parameters of a statement that goes on with a passage."""
+        if passage.began_at is None:
+            passage.began_at = self._execute(dead.database_time()).scalar_one()
+        position = {"batch_size": passage.batch_size, "began_at": passage.began_at}
+        return (
+            position
+            if after is None
+            else {**position, "after_time": after[0], "after_id": after[1]}
+        )
 
     def _execute(self, statement: Executable, **parameters: Any) -> Any:
         self._session.flush()
@@ -263,17 +242,6 @@ class DeadLetterDesk:
     @property
     def _connection(self) -> Connection:
         return self._session.connection(bind_arguments={"mapper": inspect(self._models.Job)})
-
-
-_LAST = ("after_time", "after_id")
-
-
-def refuse_both(filters: DeadLetterFilters, limit: int | None) -> None:
-    """Refuse filters beside ids: would both have to hold, or either?"""
-    if filters or limit is not None:
-        raise OptionError(
-            "delete() was given ids, and filters or a limit as well. Give the ids alone, or none."
-        )
 
 
 def not_found(job_id: object) -> str:

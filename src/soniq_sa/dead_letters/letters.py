@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, scoped_session
 
 from soniq_sa.databases import Databases
 from soniq_sa.dead_filter import DeadLetterFilters, check_filters
-from soniq_sa.dead_letters.desk import (
-    DeadLetterDesk,
-    Passage,
-    delete_filters,
-    new_passage,
-    refuse_both,
-    replay_filters,
-)
+from soniq_sa.dead_letters.desk import DeadLetterDesk
 from soniq_sa.dead_letters.export import ExportFormat, text_of
 from soniq_sa.dead_letters.letter import DeadLetter, DeadLetterStats, Page
+from soniq_sa.dead_letters.passage import (
+    Passage,
+    ReplayPassage,
+    delete_filters,
+    new_passage,
+    new_replay,
+    refuse_both,
+)
+from soniq_sa.dead_letters.refusal import many_refused, one_refused, violation_of
+from soniq_sa.dead_letters.replay_options import ReplayOptions, replay_parameters
 from soniq_sa.options import Seconds
 from soniq_sa.session import AnySession, sync_session
 from soniq_sa.task import Tasks
@@ -55,7 +60,7 @@ class DeadLetters:
             with Session.begin() as session:
                 soniq.dead_letters.within(session).replay(job_id)
         """
-        return DeadLetterDesk(self._tasks.models, sync_session(session))
+        return DeadLetterDesk(self._tasks, sync_session(session))
 
     async def list(
         self,
@@ -83,34 +88,71 @@ class DeadLetters:
         """Return the dead letter with that id; None if no dead job has it."""
         return await self._run(session, lambda desk: desk.get(job_id))
 
-    async def replay(self, job_id: UUID, *, session: AnySession | None = None) -> UUID:
+    async def replay(
+        self,
+        job_id: UUID,
+        *,
+        options: ReplayOptions | None = None,
+        session: AnySession | None = None,
+    ) -> UUID:
         """Make a fresh job of a dead one, and return its id.
 
         The fresh job has the task, arguments, queue, priority, retries, timeout, tags, headers and your
         own columns of the dead one, whose id is its ``replay_of``. It is due at once, has no attempts
         behind it, and does not expire. The dead job stays, and counts its replays.
 
-        Raises `JobNotFoundError` if no dead job has that id.
+        options: In what the fresh job is to differ; see `ReplayOptions`. Default: in nothing.
+
+        Raises `JobNotFoundError` if no dead job has that id, and `ReplayRefusedError` if the fresh job
+        violates a constraint of the job table.
+
+        Example::
+
+            await soniq.dead_letters.replay(letter.id, options={"queue": "slow", "retries": 0})
         """
-        return await self._run(session, lambda desk: desk.replay(job_id))
+        work = functools.partial(DeadLetterDesk.replay, job_id=job_id, options=options)
+        if session is not None:
+            return await self._run(session, work)
+        with one_refused(job_id):  # a deferred constraint is looked at by the commit
+            return await self._run(None, work)
 
     async def replay_many(
         self,
         *,
+        options: ReplayOptions | None = None,
         limit: int | None = None,
         session: AnySession | None = None,
         **filters: Unpack[DeadLetterFilters],
     ) -> int:
         """Make fresh jobs of the dead ones that match, the oldest first; return how many.
 
+        options: In what the fresh jobs are to differ; see `ReplayOptions`. ``queue=`` beside it is a
+            filter. Default: in nothing.
         limit: How many at most. Default: all.
         filters: See `DeadLetterFilters`. Jobs that were replayed before are left out, unless
             ``replayed=None`` (both) or ``replayed=True`` is given: so a call may be repeated.
 
         Jobs that somebody else replays or deletes at the same moment are left out.
+
+        Raises `ReplayRefusedError` if a fresh job violates a constraint of the job table: after all
+        others, which stay, or after a hundred refusals. With ``session=`` at once, and the transaction
+        has to be rolled back.
+
+        Example::
+
+            await soniq.dead_letters.replay_many(reason="timed out", options={"queue": "slow"})
         """
-        passage = new_passage(replay_filters(filters), limit)
-        return await self._pass_through(session, passage, DeadLetterDesk.replay_batch)
+        if session is not None:
+            work = functools.partial(
+                DeadLetterDesk.replay_many, options=options, limit=limit, **filters
+            )
+            return await self._run(session, work)
+        passage = new_replay(filters, limit, replay_parameters(options, self._tasks))
+        while not passage.ended:
+            await self._replay_some(passage)
+        if passage.refused:
+            raise many_refused(passage.refused, passage.done, gave_up=passage.gave_up)
+        return passage.done
 
     async def delete(
         self,
@@ -197,6 +239,15 @@ class DeadLetters:
                 yield text.letter(letter)
         yield text.tail()
 
+    async def _replay_some(self, passage: ReplayPassage) -> None:
+        """Replay a batch in a transaction of its own; a smaller one next if it is refused."""
+        try:
+            rows = await self._run(None, lambda desk: desk.replay_batch(passage))
+        except IntegrityError as error:
+            passage.narrow(violation_of(error))
+        else:
+            passage.advance(rows)
+
     async def _pass_through(
         self,
         session: AnySession | None,
@@ -209,7 +260,6 @@ class DeadLetters:
         return passage.done
 
     async def _run(self, session: AnySession | None, work: Callable[[DeadLetterDesk], T]) -> T:
-        models = self._tasks.models
         return await in_transaction(
-            self._databases, session, lambda inner: work(DeadLetterDesk(models, inner))
+            self._databases, session, lambda inner: work(DeadLetterDesk(self._tasks, inner))
         )

@@ -14,7 +14,7 @@ from soniq_sa.models.roles import Role, options_of
 from soniq_sa.models.sql_names import qualified, without_parameters
 from soniq_sa.models.wake_trigger import WakeTrigger
 
-VOLATILE_ROLES = frozenset({Role.JOB, Role.ATTEMPT})
+VOLATILE_ROLES = frozenset({Role.JOB, Role.ATTEMPT, Role.PROGRESS})
 """What ``durability="volatile"`` concerns: the workers' table is too small to matter."""
 
 

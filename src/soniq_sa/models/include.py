@@ -10,7 +10,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import registry
 
 from soniq_sa.errors import OptionError
-from soniq_sa.models.mixins import AttemptMixin, JobMixin, WorkerMixin
+from soniq_sa.models.mixins import AttemptMixin, JobMixin, ProgressMixin, WorkerMixin
 from soniq_sa.models.roles import Models, Role, choose_options, options_of, registered
 from soniq_sa.models.storage import set_storage
 from soniq_sa.models.table_options import Durability, Notify, Parameter, TableOptions
@@ -18,6 +18,7 @@ from soniq_sa.models.table_options import Durability, Notify, Parameter, TableOp
 _MIXINS: dict[Role, type[Any]] = {
     Role.JOB: JobMixin,
     Role.ATTEMPT: AttemptMixin,
+    Role.PROGRESS: ProgressMixin,
     Role.WORKER: WorkerMixin,
 }
 _LONGEST_PREFIX = 40
@@ -25,10 +26,17 @@ _LONGEST_PREFIX = 40
 
 @dataclass(frozen=True, slots=True)
 class IncludedTables:
-    """The mapped classes that belong to a metadata, for queries and relationships."""
+    """The mapped classes that belong to a metadata, for queries and relationships.
+
+    Job: One row a job.
+    Attempt: One row for each attempt that did not succeed.
+    Progress: One row for each job whose handler says how far it is.
+    Worker: One row for each living worker.
+    """
 
     Job: type[JobMixin]
     Attempt: type[AttemptMixin]
+    Progress: type[ProgressMixin]
     Worker: type[WorkerMixin]
 
 
@@ -74,14 +82,14 @@ def include_tables(
     models = Models(metadata)
     for role, model in registered(metadata).items():
         set_storage(model.__table__, role, before, models.options)
-    return IncludedTables(models.Job, models.Attempt, models.Worker)
+    return IncludedTables(models.Job, models.Attempt, models.Progress, models.Worker)
 
 
 def _add_tables(metadata: MetaData, schema: str | None, prefix: str) -> None:
     base = registry(metadata=metadata).generate_base()
     for role, mixin in _MIXINS.items():
         if role not in registered(metadata):
-            name = role.value.removesuffix("s").capitalize()
+            name = mixin.__name__.removesuffix("Mixin")
             arguments = {"schema": schema} if schema is not None else {}
             type(name, (mixin, base), {
                 "__module__": __name__,

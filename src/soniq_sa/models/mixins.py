@@ -89,6 +89,26 @@ class JobMixin(TableMixin):
             tenant_id: Mapped[int | None] = mapped_column(ForeignKey("tenants.id"))
 
     ``__tablename__`` and ``__table_args__`` may be overridden.
+
+    id: Made where the job is enqueued: a UUID version 7.
+    task, queue, priority, timeout, tags, headers: As given at enqueue.
+    state: See `JobState`.
+    run_at: The earliest time it may run, or may run again.
+    args: The arguments, by name.
+    attempts: How many attempts are over.
+    max_attempts: Retries + 1.
+    claims: How often a worker took it; every write of a worker names the number of its claim.
+    crashes: How many workers died with it; the third leaves it dead.
+    worker_id, claimed_at: Which worker has it, or ended it, and since when.
+    finished_at: When it ended.
+    keep_until: When its row may be deleted; NULL: never, or not yet known.
+    expires_at: It is not begun after this time.
+    result: What the handler returned.
+    cancel_requested_at: When a job that runs was to be cancelled.
+    replay_of, replays: Of which dead letter it is a replay; how often it was replayed itself.
+    reason: Why it is dead, was cancelled, or is snoozed.
+    error: The error of the last attempt that did not succeed.
+    created_at: The start of the transaction that enqueued it.
     """
 
     __tablename__: Any = "soniq_jobs"
@@ -109,6 +129,7 @@ class JobMixin(TableMixin):
         worker_id: Mapped[uuid.UUID | None]
         claimed_at: Mapped[datetime | None]
         finished_at: Mapped[datetime | None]
+        keep_until: Mapped[datetime | None]
         expires_at: Mapped[datetime | None]
         timeout: Mapped[float | None]
         tags: Mapped[list[str] | None]
@@ -141,6 +162,7 @@ class JobMixin(TableMixin):
             "worker_id": _set_later(Uuid()),
             "claimed_at": _set_later(DateTime(timezone=True)),
             "finished_at": _set_later(DateTime(timezone=True)),
+            "keep_until": _set_later(DateTime(timezone=True)),
             "expires_at": _time(nullable=True),
             "timeout": _column(Double(), nullable=True),
             "tags": _column(_json(), nullable=True),
@@ -176,6 +198,12 @@ class JobMixin(TableMixin):
         _partial_index(
             f"ix_{table.name}_owner_1", [columns.worker_id], f"state = '{JobState.PROCESSING}'"
         )
+        _partial_index(
+            f"ix_{table.name}_dead_1",
+            [columns.finished_at, columns.id],
+            f"state = '{JobState.DEAD}'",
+        )
+        _partial_index(f"ix_{table.name}_prune_1", [columns.keep_until], "keep_until IS NOT NULL")
 
 
 def _partial_index(name: str, columns: list[Any], condition: str) -> None:
@@ -184,7 +212,13 @@ def _partial_index(name: str, columns: list[Any], condition: str) -> None:
 
 
 class AttemptMixin(TableMixin):
-    """The table of the attempts that did not succeed, ``soniq_attempts``."""
+    """The table of the attempts that did not succeed, ``soniq_attempts``.
+
+    job_id, claim: The job, and its ``claims`` at that time.
+    worker_id, started_at, finished_at: Who ran it, and from when to when.
+    outcome: What became of it, such as ``failed`` or ``timed out``.
+    error: The error, with its traceback.
+    """
 
     __tablename__: Any = "soniq_attempts"
     soniq_role = Role.ATTEMPT
@@ -214,10 +248,49 @@ class AttemptMixin(TableMixin):
         }
 
 
+class ProgressMixin(TableMixin):
+    """The table of what running jobs say of their progress, ``soniq_progress``.
+
+    A table of its own: a handler in a session of isolation level REPEATABLE READ could not write the
+    end of its job if the row of the job had been changed meanwhile.
+
+    job_id, claim: The job, and its ``claims`` at that time.
+    done, total, note, updated_at: As in `Progress`.
+    """
+
+    __tablename__: Any = "soniq_progress"
+    soniq_role = Role.PROGRESS
+
+    if TYPE_CHECKING:
+        job_id: Mapped[uuid.UUID]
+        claim: Mapped[int]
+        done: Mapped[float]
+        total: Mapped[float | None]
+        note: Mapped[str | None]
+        updated_at: Mapped[datetime]
+    else:
+        job_id = id_of_wrong_order()
+
+    @classmethod
+    def soniq_columns(cls) -> dict[str, MappedColumn[Any]]:
+        """Return the columns of the progress table."""
+        return {
+            "job_id": _column(Uuid(), primary_key=True),
+            "claim": _column(Integer()),
+            "done": _column(Double()),
+            "total": _column(Double(), nullable=True),
+            "note": _column(Text(), nullable=True),
+            "updated_at": _time(server_default=func.now()),
+        }
+
+
 class WorkerMixin(TableMixin):
     """The table of the living workers, ``soniq_workers``: one row while a worker's lease runs.
 
-    ``lock_key`` names the session advisory lock that the worker holds; None where there is none.
+    id, name: A random id, and the machine and process for people.
+    lock_key: The session advisory lock that the worker holds; NULL where there is none.
+    started_at, beat_at: When it started, and when it last showed a sign of life.
+    expires_at: When it counts as dead.
     """
 
     __tablename__: Any = "soniq_workers"

@@ -15,7 +15,7 @@ from soniq_sa.errors import ConfigurationError, TablesMissingError
 from soniq_sa.models.table_options import TableOptions
 
 if TYPE_CHECKING:
-    from soniq_sa.models.mixins import AttemptMixin, JobMixin, WorkerMixin
+    from soniq_sa.models.mixins import AttemptMixin, JobMixin, ProgressMixin, WorkerMixin
 
 _KEY = "soniq_sa"
 
@@ -25,6 +25,7 @@ class Role(StrEnum):
 
     JOB = "jobs"
     ATTEMPT = "attempts"
+    PROGRESS = "progress"
     WORKER = "workers"
 
 
@@ -66,7 +67,9 @@ def choose_options(metadata: MetaData, options: TableOptions) -> None:
 
 
 def _register_of(metadata: MetaData) -> _Register:
-    found: _Register = metadata.info.setdefault(_KEY, _Register())
+    found: _Register | None = metadata.info.get(_KEY)
+    if found is None:
+        found = metadata.info[_KEY] = _Register()
     return found
 
 
@@ -84,8 +87,8 @@ class Models:
             )
         self.Job: type[JobMixin] = models[Role.JOB]
         self.Attempt: type[AttemptMixin] = models[Role.ATTEMPT]
+        self.Progress: type[ProgressMixin] = models[Role.PROGRESS]
         self.Worker: type[WorkerMixin] = models[Role.WORKER]
-
         self.options = options_of(metadata)
 
     @property
@@ -99,6 +102,11 @@ class Models:
         return _table(self.Attempt)
 
     @property
+    def progress(self) -> Table:
+        """Return the table of what running jobs say of their progress."""
+        return _table(self.Progress)
+
+    @property
     def workers(self) -> Table:
         """Return the table of the living workers."""
         return _table(self.Worker)
@@ -106,7 +114,7 @@ class Models:
     @property
     def tables(self) -> list[Table]:
         """Return all tables."""
-        return [self.jobs, self.attempts, self.workers]
+        return [self.jobs, self.attempts, self.progress, self.workers]
 
 
 def _table(model: type[Any]) -> Table:

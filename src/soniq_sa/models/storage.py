@@ -31,6 +31,7 @@ _DEFAULTS: Mapping[Role, Mapping[str, Parameter]] = {
         "vacuum_truncate": False,
     },
     Role.ATTEMPT: {},
+    Role.PROGRESS: {"fillfactor": 50},
     Role.WORKER: {"fillfactor": 50},
 }
 _WORDS = {True: {"true", "on", "yes", "1"}, False: {"false", "off", "no", "0"}}

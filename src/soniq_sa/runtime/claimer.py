@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from soniq_sa.events import Events, JobsReleased
 from soniq_sa.models.channel import SUSPECT_HINT, without_hints
 from soniq_sa.models.roles import Models
+from soniq_sa.retention import Retention
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
@@ -62,6 +63,7 @@ class Claimer(Service):
         models: Models,
         lease: Lease,
         *,
+        retention: Retention,
         held: HeldJobs,
         served: Served,
         concurrency: int,
@@ -84,7 +86,7 @@ class Claimer(Service):
         self._claim_suspects = claim_jobs(models, suspects=True)
         self._suspects = Suspects()
         self._owned = owned_jobs(models)
-        self._release = release_jobs(models)
+        self._release = release_jobs(models, retention)
         self._find_queues = queues_with_jobs(models)
         self._pace = Pace()
         self._backlog = False
@@ -128,7 +130,7 @@ class Claimer(Service):
         self._backlog = len(claimed) == room
         if self._backlog:
             return 0
-        empty = not claimed and not self._held
+        empty = not claimed and not self._held and not self._suspects.running
         if await self._find_new_queues(now=empty and self._on_empty is not None):
             return 0
         if empty and self._on_empty is not None:
@@ -182,7 +184,7 @@ class Claimer(Service):
         unknown = self._not_held(rows)
         self._on_cancel([row.id for row in rows if row.cancelled])
         if unknown:
-            await self.link.execute(
+            released = await self.link.execute(
                 self._release,
                 {
                     "owner": worker_id,
@@ -190,7 +192,8 @@ class Claimer(Service):
                     "claim_numbers": [row.claims for row in unknown],
                 },
             )
-            self.events.emit(JobsReleased(len(unknown)))
+            if released:  # the others have ended since the look
+                self.events.emit(JobsReleased(len(released)))
         self._unsure = False
         self._compared_at = self._now()
 

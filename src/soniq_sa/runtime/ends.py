@@ -6,9 +6,42 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from soniq_sa.models.roles import Models
 from soniq_sa.outcome import Cancelled, Failed, Otherwise, Snoozed
+from soniq_sa.retention import Retention
 from soniq_sa.runtime.jobs import HeldJob
+from soniq_sa.statements.prune import references_to
 from soniq_sa.states import AttemptOutcome, JobState
+
+
+class Deletions:
+    """Which jobs are deleted at their end, instead of being marked done and pruned.
+
+    Those whose retention is 0, if nothing of the user's may refer to them, and nothing of ours is being
+    written about them.
+    """
+
+    def __init__(self, models: Models, retention: Retention) -> None:
+        own = retention.exceptions(JobState.DONE)
+        self._by_default = retention.defaults[JobState.DONE] == 0
+        others = own.values() if self._by_default else [own.get(0, [])]
+        self._others = frozenset(task for tasks in others for task in tasks)
+        self._possible = not references_to(models.jobs)
+
+    def include(self, job: HeldJob) -> bool:
+        """Tell whether ``job`` is to be deleted if it is done."""
+        meant = (job.task in self._others) is not self._by_default
+        return meant and self._possible and not job.reported
+
+    def give_up(self) -> None:
+        """Include no job any more: the database has refused to delete one."""
+        self._possible = False
+
+
+def fence_rows(jobs: Sequence[HeldJob]) -> dict[str, Any]:
+    """Return the parameters of `soniq_sa.statements.finish.finish_done`, for jobs of one claim number."""
+    ids = [job.id for job in jobs]
+    return {"ids": ids, "claim_number": jobs[0].claims, "owner": jobs[0].worker_id}
 
 
 def result_rows(owner: UUID, ends: Sequence[tuple[HeldJob, str | None]]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +20,7 @@ from soniq_sa.runtime.threads import HandlerRaised
 from soniq_sa.states import AttemptOutcome, Reason
 
 MAX_ERROR_CHARACTERS = 16_384
+_OURS = f"{Path(__file__).parent}{os.sep}"
 
 FREE_PASSES = 3
 """How often a lost connection consumes no attempt; releases, snoozes and crashes count as well."""
@@ -34,6 +38,10 @@ class SessionAway(Exception):  # noqa: N818 - carries an error, is none of its o
     """Say that the handler's session got no connection; the handler has not been called."""
 
 
+class DeletionRefused(Exception):  # noqa: N818 - carries an error, is none of its own
+    """Say that a job cannot be deleted at its end; its worker marks jobs done from now on."""
+
+
 def outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911 - one case a kind of error
     """Return the outcome of a run of ``job`` that raised ``error``.
 
@@ -47,6 +55,8 @@ def outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911 
         case Ask():
             return outcome_of_ask(error, job)
         case _ if _lost_connection(error, job) and job.claims - job.attempts <= FREE_PASSES:
+            return RELEASED
+        case DeletionRefused():
             return RELEASED
         case LeaseLostError():
             return LOST
@@ -91,10 +101,11 @@ def _granted(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
 def failed(error: BaseException, job: HeldJob) -> Failed:
     """Return the outcome of an attempt whose handler raised ``error``."""
     only = traceback.format_exception_only(error)
+    frames = _without_ours(error.__traceback__)
     if sum(map(len, only)) > MAX_ERROR_CHARACTERS:  # format_exception would indent line by line
-        text = "".join([*traceback.format_tb(error.__traceback__), *only])
+        text = "".join([*traceback.format_tb(frames), *only])
     else:
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(type(error), error, frames))
     return _after(
         Failed(
             summary=only[0].partition("\n")[0],
@@ -106,6 +117,14 @@ def failed(error: BaseException, job: HeldJob) -> Failed:
         error,
         job,
     )
+
+
+def _without_ours(frames: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame of the user's on; all of it if none is the user's."""
+    theirs = frames
+    while theirs is not None and theirs.tb_frame.f_code.co_filename.startswith(_OURS):
+        theirs = theirs.tb_next
+    return theirs or frames
 
 
 def timed_out(limit: float, job: HeldJob) -> Failed:
@@ -149,9 +168,9 @@ def _final(text: str, outcome: AttemptOutcome, reason: Reason) -> Failed:
     return Failed(text, storable(text), outcome, reason, None)
 
 
-def storable(text: str) -> str:
+def storable(text: str, limit: int = MAX_ERROR_CHARACTERS) -> str:
     """Return ``text`` as PostgreSQL can store it: cut in the middle, without U+0000 and surrogates."""
-    if len(text) > MAX_ERROR_CHARACTERS:
-        half = MAX_ERROR_CHARACTERS // 2
+    if len(text) > limit:
+        half = limit // 2
         text = f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -11,20 +11,17 @@ came back. If the fence finds that the job is another worker's, everything is ro
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import Session, sessionmaker
 
 from soniq_sa.asks import Ask
 from soniq_sa.errors import (
-    CommitRefusedError,
     InvalidArgumentsError,
     InvalidResultError,
     LeaseLostError,
@@ -32,28 +29,44 @@ from soniq_sa.errors import (
 from soniq_sa.link import describe, from_database
 from soniq_sa.models.roles import Models
 from soniq_sa.outcome import DONE, Done, Otherwise, Outcome, Settled
-from soniq_sa.runtime.ends import end_rows, result_rows
+from soniq_sa.retention import Retention
+from soniq_sa.runtime.commits import CommitGuard, closing
+from soniq_sa.runtime.ends import Deletions, end_rows, fence_rows, result_rows
 from soniq_sa.runtime.entities import load_entities
-from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of_ask
-from soniq_sa.runtime.jobs import HeldJob
+from soniq_sa.runtime.failure import (
+    DeletionRefused,
+    InvalidJob,
+    InvalidResult,
+    SessionAway,
+    outcome_of_ask,
+)
+from soniq_sa.runtime.jobs import HeldJob, JobDesk
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.signature import Injection
-from soniq_sa.statements.finish import finish_done, finish_otherwise, finish_with_results
+from soniq_sa.statements.finish import (
+    finish_deleted,
+    finish_done,
+    finish_otherwise,
+    finish_with_results,
+)
 from soniq_sa.task import Task
 
 StartClock = Callable[[HeldJob], None]
 
-_GUARD = "soniq_sa_guard"
-_CLOSE_DEADLINE = 5.0
+_ADVICE = (
+    "The handler called commit() on the session that soniq-sa commits together with the end of the job. "
+    "Leave it out; to commit earlier, use: async with ctx.transaction() as session."
+)
 
 
 class Handler(ABC):
     """A task, ready to run. ``start_clock`` is called when the time of the attempt begins."""
 
-    def __init__(self, task: Task[..., Any], start_clock: StartClock) -> None:
+    def __init__(self, task: Task[..., Any], start_clock: StartClock, desk: JobDesk) -> None:
         self.task = task
         self.codec = task.codec
         self.start_clock = start_clock
+        self.desk = desk
         self._context_names = [
             name
             for name, kind in self.codec.parameters.injected.items()
@@ -71,7 +84,7 @@ class Handler(ABC):
         except InvalidArgumentsError as error:
             raise InvalidJob(str(error)) from error
         for name in self._context_names:
-            arguments[name] = job.context()
+            arguments[name] = job.context(self.desk)
         return arguments
 
     def outcome(self, job: HeldJob, returned: Any) -> Done | Otherwise:
@@ -106,8 +119,10 @@ class AsyncHandler(Handler):
 class SyncHandler(Handler):
     """A sync handler without a session."""
 
-    def __init__(self, task: Task[..., Any], start_clock: StartClock, threads: Threads) -> None:
-        super().__init__(task, start_clock)
+    def __init__(
+        self, task: Task[..., Any], start_clock: StartClock, desk: JobDesk, threads: Threads
+    ) -> None:
+        super().__init__(task, start_clock, desk)
         self._threads = threads
 
     async def run(self, job: HeldJob) -> Outcome:
@@ -124,26 +139,28 @@ class AsyncSessionHandler(Handler):
         self,
         task: Task[..., Any],
         start_clock: StartClock,
+        desk: JobDesk,
         models: Models,
         sessions: async_sessionmaker[Any],
         *,
+        ends: Ends,
         slots: AbstractAsyncContextManager[Any],
     ) -> None:
-        super().__init__(task, start_clock)
+        super().__init__(task, start_clock, desk)
         self._sessions = sessions
         self._slots = slots
         self._job_class = models.Job
-        self._ends = Ends(models)
+        self._ends = ends
         self._names = _session_names(self, Injection.ASYNC_SESSION)
 
     async def run(self, job: HeldJob) -> Outcome:
         """Run it on the loop, inside a session of its own."""
-        async with self._slots, _closing(self._sessions()) as session:
+        async with self._slots, closing(self._sessions()) as session:
             self.start_clock(job)
             arguments = self.arguments(job)
             if not session.in_transaction():
                 _ = await session.begin()
-            with CommitGuard(session.sync_session) as guard:
+            with CommitGuard(session.sync_session, _ADVICE) as guard:
                 await session.run_sync(_reach, self._job_class, job)
                 await session.run_sync(load_entities, self.codec, arguments)
                 arguments |= dict.fromkeys(self._names, session)
@@ -161,18 +178,20 @@ class SyncSessionHandler(Handler):
         self,
         task: Task[..., Any],
         start_clock: StartClock,
+        desk: JobDesk,
         models: Models,
         sessions: sessionmaker[Any],
         *,
+        ends: Ends,
         slots: AbstractAsyncContextManager[Any],
         threads: Threads,
     ) -> None:
-        super().__init__(task, start_clock)
+        super().__init__(task, start_clock, desk)
         self._sessions = sessions
         self._slots = slots
         self._threads = threads
         self._job_class = models.Job
-        self._ends = Ends(models)
+        self._ends = ends
         self._names = _session_names(self, Injection.SESSION)
 
     async def run(self, job: HeldJob) -> Outcome:
@@ -186,7 +205,7 @@ class SyncSessionHandler(Handler):
         with self._sessions() as session:
             if not session.in_transaction():
                 session.begin()
-            with CommitGuard(session) as guard:
+            with CommitGuard(session, _ADVICE) as guard:
                 _reach(session, self._job_class, job)
                 load_entities(session, self.codec, arguments)
                 arguments |= dict.fromkeys(self._names, session)
@@ -195,48 +214,6 @@ class SyncSessionHandler(Handler):
                 guard.open()
                 session.commit()
         return outcome
-
-
-@asynccontextmanager
-async def _closing(session: AsyncSession) -> AsyncIterator[AsyncSession]:
-    """Close ``session`` in the end, without waiting for a server that does not answer."""
-    try:
-        yield session
-    finally:
-        try:
-            async with asyncio.timeout(_CLOSE_DEADLINE):
-                await session.close()
-        except (SQLAlchemyError, OSError):
-            with suppress(SQLAlchemyError, OSError):
-                async with asyncio.timeout(_CLOSE_DEADLINE):
-                    await session.invalidate()
-
-
-class CommitGuard:
-    """Refuse the commit of a handler's session until the end of the job is written in it."""
-
-    def __init__(self, session: Session) -> None:
-        self._info = session.info
-
-    def __enter__(self) -> Self:
-        self._info[_GUARD] = self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._info.pop(_GUARD, None)
-
-    def open(self) -> None:
-        """Let the commit through."""
-        self._info.pop(_GUARD, None)
-
-
-@event.listens_for(Session, "before_commit")
-def _refuse_commit(session: Session) -> None:
-    if _GUARD in session.info and not session.in_nested_transaction():
-        raise CommitRefusedError(
-            "The handler called commit() on the session that soniq-sa commits together with the end "
-            "of the job. Leave it out; for an earlier commit, open a session of your own."
-        )
 
 
 def _reach(session: Session, job_class: type[Any], job: HeldJob) -> None:
@@ -253,25 +230,36 @@ def _reach(session: Session, job_class: type[Any], job: HeldJob) -> None:
 class Ends:
     """Writes the end of a run as the last statement of the handler's own transaction."""
 
-    def __init__(self, models: Models) -> None:
-        self._done = finish_done(models)
-        self._with_results = finish_with_results(models)
-        self._otherwise = finish_otherwise(models)
+    def __init__(self, models: Models, retention: Retention, deletions: Deletions) -> None:
+        self._deletions = deletions
+        self._deleted = finish_deleted(models)
+        self._done = finish_done(models, retention)
+        self._with_results = finish_with_results(models, retention)
+        self._otherwise = finish_otherwise(models, retention)
 
     def write(self, session: Session, job: HeldJob, outcome: Done | Otherwise) -> None:
         """Flush, then write the end; raise `LeaseLostError` if the job is another worker's."""
         session.flush()
-        statement, parameters = self._statement(job, outcome)
-        if len(session.execute(statement, parameters).all()) != 1:
+        if isinstance(outcome, Done) and self._deletions.include(job):
+            written = self._delete(session, job)
+        else:
+            written = session.execute(*self._statement(job, outcome)).all()
+        if len(written) != 1:
             raise LeaseLostError(
                 f"The job {job.id} was taken over while it ran here. This run is rolled back."
             )
 
+    def _delete(self, session: Session, job: HeldJob) -> Sequence[Any]:
+        try:
+            return session.execute(self._deleted, fence_rows([job])).all()
+        except IntegrityError as error:
+            self._deletions.give_up()
+            raise DeletionRefused(describe(error)) from error
+
     def _statement(self, job: HeldJob, outcome: Done | Otherwise) -> tuple[Any, dict[str, Any]]:
         match outcome:
             case Done(result=None):
-                fence = {"ids": [job.id], "claim_number": job.claims, "owner": job.worker_id}
-                return self._done, fence
+                return self._done, fence_rows([job])
             case Done(result=result):
                 return self._with_results, result_rows(job.worker_id, [(job, result)])
             case _:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from soniq_sa.context import CancelFlag, JobContext
+from soniq_sa.context import CancelFlag, JobContext, JobTransaction
 from soniq_sa.outcome import Outcome
 from soniq_sa.retrying import Retrying
 
@@ -24,6 +26,14 @@ class Verdict(Enum):
     LOST = "lost"
     RELEASED = "released"
     CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobDesk:
+    """Where running jobs turn to with what they ask of their worker."""
+
+    report: Callable[[HeldJob, float, float | None, str | None], None]
+    transaction: Callable[[HeldJob], JobTransaction]
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +62,7 @@ class HeldJob:
     deadline: float | None = None
     verdict: Verdict | None = None
     in_session: bool = False
+    reported: bool = False
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +71,7 @@ class HeldJob:
         if self.seconds_left is not None:
             self.expires = asyncio.get_running_loop().time() + self.seconds_left
 
-    def context(self) -> JobContext:
+    def context(self, desk: JobDesk) -> JobContext:
         """Return what the handler sees of the job."""
         return JobContext(
             job_id=self.id,
@@ -74,6 +85,8 @@ class HeldJob:
             tags=tuple(json.loads(self.tags or "[]") or ()),
             headers=json.loads(self.headers or "{}") or {},
             cancel_flag=self.cancel_flag,
+            report=partial(desk.report, self),
+            open_transaction=partial(desk.transaction, self),
         )
 
     @property

@@ -5,18 +5,25 @@ from __future__ import annotations
 import logging
 
 from soniq_sa import events
+from soniq_sa.states import Reason
 
 _log = logging.getLogger("soniq_sa")
 
 
+Line = tuple[int, str]
+"""A level and a message."""
+
+
 def log_event(event: events.Event) -> None:
     """Write ``event`` to the logger ``soniq_sa``. Successful jobs are on level DEBUG."""
-    level, message = _describe(event)
+    level, message = (
+        _of_worker(event) or _of_job(event) or _of_upkeep(event) or (logging.INFO, repr(event))
+    )
     if _log.isEnabledFor(level):
         _log.log(level, message)
 
 
-def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911 - one case an event
+def _of_worker(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case an event
     match event:
         case events.WorkerStarted():
             queues = ", ".join(event.queues) or "all"
@@ -34,52 +41,15 @@ def _describe(event: events.Event) -> tuple[int, str]:  # noqa: C901, PLR0911 - 
             )
         case events.WorkerStopped():
             return logging.INFO, f"worker stopped, {event.released} jobs released"
-        case events.JobsDone():
-            return logging.DEBUG, f"{len(event.job_ids)} jobs done"
-        case events.JobFailed():
-            return logging.WARNING, _describe_failure(event)
-        case events.JobLost():
-            return logging.WARNING, (
-                f"job {event.task} {event.job_id} belongs to another worker by now; "
-                "what this one found out is dropped"
-            )
         case events.LeaseLost():
             return logging.WARNING, (
                 f"this worker was taken for dead: {event.running} running jobs are dropped, "
                 "it goes on under a new id"
             )
-        case events.JobsRescued():
-            return logging.WARNING, (
-                f"took over from dead workers: {event.queued} jobs queued again, "
-                f"{event.dead} dead after too many crashes"
-            )
-        case events.JobsReleased():
-            return logging.WARNING, f"released {event.count} jobs whose claim got no answer"
         case events.HandlerAbandoned():
             return logging.WARNING, (
                 f"the handler of {event.task} {event.job_id} does not end, and is left alone"
             )
-        case _:
-            return _describe_rarer(event)
-
-
-def _describe_rarer(event: events.Event) -> tuple[int, str]:  # noqa: PLR0911 - one case an event
-    match event:
-        case events.JobSnoozed():
-            return logging.INFO, (
-                f"job {event.task} {event.job_id} snoozed for {event.delay:g} s{_because(event.reason)}"
-            )
-        case events.JobCancelled():
-            return (
-                logging.INFO,
-                f"job {event.task} {event.job_id} cancelled{_because(event.reason)}",
-            )
-        case events.DatabaseLost():
-            return logging.WARNING, (
-                f"{event.part}: no database ({event.error}); tries again until it is back"
-            )
-        case events.DatabaseBack():
-            return logging.INFO, f"{event.part}: the database is back"
         case events.SchemaBehind():
             return logging.WARNING, (
                 f"{event.database} lacks {', '.join(event.columns)}: a migration of this release of "
@@ -92,10 +62,64 @@ def _describe_rarer(event: events.Event) -> tuple[int, str]:  # noqa: PLR0911 - 
             )
         case events.ResourceFailed():
             return logging.ERROR, f"resource {event.resource} failed {event.when}: {event.error}"
+        case _:
+            return None
+
+
+def _of_job(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case an event
+    match event:
+        case events.JobsDone():
+            return logging.DEBUG, f"{len(event.job_ids)} jobs done"
+        case events.JobFailed():
+            return logging.WARNING, _describe_failure(event)
+        case events.JobDied():
+            told = event.reason != Reason.CRASHED_WORKER  # as a failed attempt
+            level = logging.DEBUG if told else logging.ERROR
+            return level, f"job {event.task} {event.job_id} is dead: {event.reason}"
+        case events.JobLost():
+            return logging.WARNING, (
+                f"job {event.task} {event.job_id} belongs to another worker by now; "
+                "what this one found out is dropped"
+            )
+        case events.JobSnoozed():
+            return logging.INFO, (
+                f"job {event.task} {event.job_id} snoozed for {event.delay:g} s{_because(event.reason)}"
+            )
+        case events.JobCancelled():
+            return (
+                logging.INFO,
+                f"job {event.task} {event.job_id} cancelled{_because(event.reason)}",
+            )
+        case _:
+            return None
+
+
+def _of_upkeep(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case an event
+    match event:
+        case events.JobsRescued():
+            return logging.WARNING, (
+                f"took over from dead workers: {event.queued} jobs queued again, "
+                f"{event.dead} dead after too many crashes"
+            )
+        case events.JobsReleased():
+            return logging.WARNING, f"released {event.count} jobs whose claim got no answer"
+        case events.JobsPruned():
+            return logging.DEBUG, f"{event.count} jobs deleted whose retention was over"
+        case events.JobsHeld():
+            return logging.WARNING, (
+                f"{len(event.job_ids)} jobs whose retention is over cannot be deleted, and are kept for "
+                f"some time more: {event.why}"
+            )
+        case events.DatabaseLost():
+            return logging.WARNING, (
+                f"{event.part}: no database ({event.error}); tries again until it is back"
+            )
+        case events.DatabaseBack():
+            return logging.INFO, f"{event.part}: the database is back"
         case events.PartFailed():
             return logging.ERROR, f"{event.part} failed, and tries again: {event.error}"
         case _:
-            return logging.INFO, repr(event)
+            return None
 
 
 def _because(reason: str | None) -> str:
@@ -104,10 +128,7 @@ def _because(reason: str | None) -> str:
 
 def _describe_failure(event: events.JobFailed) -> str:
     failure = event.failure
-    if failure.delay is None or event.attempt >= event.max_attempts:
-        ending = f"dead ({failure.reason})"
-    else:
-        ending = f"again in {failure.delay:g} s"
+    ending = f"dead ({failure.reason})" if event.is_final else f"again in {failure.delay:g} s"
     if failure.outcome is None:
         return f"job {event.task} {event.job_id} was not begun, {ending}"
     return (

@@ -16,23 +16,29 @@ from soniq_sa.models.channel import AWAITED_HINT, PEER_HINT, cancelled_ids, chan
 from soniq_sa.outcome import Failed, Outcome, Released, Settled, Snoozed
 from soniq_sa.resources import Resource
 from soniq_sa.runtime.claimer import Claimer, Served
+from soniq_sa.runtime.ends import Deletions
 from soniq_sa.runtime.handler import (
     AsyncHandler,
     AsyncSessionHandler,
+    Ends,
     Handler,
     StartClock,
     SyncHandler,
     SyncSessionHandler,
 )
-from soniq_sa.runtime.jobs import HeldJob, HeldJobs, Verdict
+from soniq_sa.runtime.jobs import HeldJob, HeldJobs, JobDesk, Verdict
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.listener import Listener
+from soniq_sa.runtime.progress import ProgressWriter
+from soniq_sa.runtime.prune import Pruner
 from soniq_sa.runtime.recorder import Recorder
 from soniq_sa.runtime.runner import Runner
 from soniq_sa.runtime.service import Service, wait
 from soniq_sa.runtime.surroundings import Place, SurroundedHandler
 from soniq_sa.runtime.threads import Threads
+from soniq_sa.runtime.transaction import FencedTransaction
 from soniq_sa.runtime.upkeep import DueWatch, Rescuer
+from soniq_sa.statements.finish import hold_claim
 from soniq_sa.task import Task
 
 if TYPE_CHECKING:
@@ -68,6 +74,11 @@ class Parts:
         self._slots: dict[Any, asyncio.Semaphore] = {}
         self._threads = Threads()
         self._held = HeldJobs()
+        self.progress = ProgressWriter(soniq.events, engine, soniq.models)
+        self._hold = hold_claim(soniq.models)
+        self._desk = JobDesk(self.progress.report, self._transaction)
+        self._retention = soniq.tasks.retention(settings.retention)
+        self._deletions = Deletions(soniq.models, self._retention)
         self.runner = self._make_runner()
         self.lease = Lease(
             soniq.events,
@@ -82,8 +93,10 @@ class Parts:
         self._services: list[Service] = [
             self.listener,
             self.recorder,
+            self.progress,
             self.due_watch,
             self.rescuer,
+            self.pruner,
             self.claimer,
         ]
 
@@ -107,6 +120,7 @@ class Parts:
             self.engine,
             self._soniq.models,
             self.lease,
+            retention=self._retention,
             held=self._held,
             served=served,
             concurrency=self._settings.concurrency,
@@ -118,7 +132,15 @@ class Parts:
 
     def _make_upkeep(self) -> None:
         events, models, settings = self._soniq.events, self._soniq.models, self._settings
-        self.recorder = Recorder(events, self.engine, models, self._held, self._on_recorded)
+        self.recorder = Recorder(
+            events,
+            self.engine,
+            models,
+            self._held,
+            retention=self._retention,
+            deletions=self._deletions,
+            on_recorded=self._on_recorded,
+        )
         self.due_watch = DueWatch(
             events,
             self.engine,
@@ -131,9 +153,11 @@ class Parts:
             self.engine,
             models,
             self.lease,
+            retention=self._retention,
             interval=settings.rescue_interval,
             on_queued=self.claimer.note_wakeup,
         )
+        self.pruner = Pruner(events, self.engine, models)
         self.listener = Listener(
             events, self._listen_engine, channel_of(models.jobs), self.lease, self._on_wakeup
         )
@@ -152,7 +176,12 @@ class Parts:
 
     async def stop(self, timeout: float, hurrying: asyncio.Event) -> int:
         """Drain for ``timeout`` seconds, release what is left, and return how many jobs that was."""
-        sources: tuple[Service, ...] = (self.claimer, self.due_watch, self.rescuer)
+        sources: tuple[Service, ...] = (
+            self.claimer,
+            self.due_watch,
+            self.rescuer,
+            self.pruner,
+        )
         for service in sources:
             await service.stop()
         self.runner.close()
@@ -164,6 +193,7 @@ class Parts:
         await self._write_ends()
         await self.lease.stop()
         await self.recorder.stop()
+        await self.progress.stop()
         await self.listener.stop()
         for service in self._services:
             await service.close()
@@ -228,6 +258,7 @@ class Parts:
         return SurroundedHandler(
             filled,
             clock,
+            self._desk,
             self._place(task),
             self._bare_handler,
             hooks=hooks,
@@ -239,13 +270,26 @@ class Parts:
         databases, models = self._soniq.databases, self._soniq.models
         if not task.codec.needs_session:
             if task.is_async:
-                return AsyncHandler(task, clock)
-            return SyncHandler(task, clock, self._threads)
+                return AsyncHandler(task, clock, self._desk)
+            return SyncHandler(task, clock, self._desk, self._threads)
+        ends = Ends(models, self._retention, self._deletions)
         if task.is_async:
-            return AsyncSessionHandler(task, clock, models, databases.async_sessions, slots=place)
+            return AsyncSessionHandler(
+                task, clock, self._desk, models, databases.async_sessions, ends=ends, slots=place
+            )
         return SyncSessionHandler(
-            task, clock, models, databases.sync_sessions, slots=place, threads=self._threads
+            task,
+            clock,
+            self._desk,
+            models,
+            databases.sync_sessions,
+            ends=ends,
+            slots=place,
+            threads=self._threads,
         )
+
+    def _transaction(self, job: HeldJob) -> FencedTransaction:
+        return FencedTransaction(self._soniq.databases, self._hold, job)
 
     def _place(self, task: Task[..., Any]) -> Place:
         if not task.codec.needs_session:

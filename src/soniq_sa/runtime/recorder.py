@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from soniq_sa.events import (
     Events,
     JobCancelled,
+    JobDied,
     JobFailed,
     JobLost,
     JobsDone,
@@ -35,6 +36,7 @@ from soniq_sa.models.channel import (
 )
 from soniq_sa.models.roles import Models
 from soniq_sa.outcome import (
+    DONE,
     Cancelled,
     Done,
     Failed,
@@ -45,17 +47,20 @@ from soniq_sa.outcome import (
     Settled,
     Snoozed,
 )
-from soniq_sa.runtime.ends import end_rows, result_rows
+from soniq_sa.retention import Retention
+from soniq_sa.runtime.ends import Deletions, end_rows, fence_rows, result_rows
 from soniq_sa.runtime.failure import failed
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.finish import (
+    finish_deleted,
     finish_done,
     finish_otherwise,
     finish_with_results,
     release_jobs,
 )
+from soniq_sa.states import JobState
 
 SAY_ENDS_FOR = 60.0
 """Seconds for which the ends of jobs are said after somebody has asked for that."""
@@ -75,6 +80,9 @@ class Recorder(Service):
         engine: AsyncEngine,
         models: Models,
         held: HeldJobs,
+        *,
+        retention: Retention,
+        deletions: Deletions,
         on_recorded: Callable[[list[HeldJob]], None],
     ) -> None:
         super().__init__(events, engine)
@@ -82,10 +90,12 @@ class Recorder(Service):
         self._held = held
         self._on_recorded = on_recorded
         self._ends_channel = ends_channel_of(models.jobs)
-        self._done = finish_done(models)
-        self._with_results = finish_with_results(models)
-        self._otherwise = finish_otherwise(models)
-        self._release = release_jobs(models)
+        self._deletions = deletions
+        self._deleted = finish_deleted(models)
+        self._done = finish_done(models, retention)
+        self._with_results = finish_with_results(models, retention)
+        self._otherwise = finish_otherwise(models, retention)
+        self._release = release_jobs(models, retention)
         self._ended: list[HeldJob] = []
         self._awaited_until = float("-inf")
         self._repeating = False
@@ -129,12 +139,15 @@ class Recorder(Service):
         self._on_recorded(batch)
 
     async def _write(self, batch: list[HeldJob]) -> None:  # noqa: C901 - one case an outcome
+        deleted: dict[Any, list[HeldJob]] = defaultdict(list)
         done: dict[Any, list[HeldJob]] = defaultdict(list)
         otherwise: dict[UUID, list[HeldJob]] = defaultdict(list)
         released: dict[UUID, list[HeldJob]] = defaultdict(list)
         settled: list[tuple[HeldJob, Done | Otherwise]] = []
         for job in batch:
             match job.outcome:
+                case Done() if self._deletions.include(job):
+                    deleted[job.worker_id, job.claims].append(job)
                 case Done(result=None):
                     done[job.worker_id, job.claims].append(job)
                 case Done():
@@ -144,10 +157,12 @@ class Recorder(Service):
                 case Released():
                     released[job.worker_id].append(job)
                 case Settled(as_=as_):
-                    self._emit_end(job, as_)
+                    self._emit_end(job, as_, died=not job.cancel_flag.is_set)
                     settled.append((job, as_))
                 case Lost() | None:
                     pass
+        for jobs in deleted.values():
+            await self._delete_done(jobs)
         for jobs in done.values():
             await self._write_done(jobs)
         for jobs in otherwise.values():
@@ -156,6 +171,19 @@ class Recorder(Service):
             await self._write_released(worker_id, jobs)
         await self._announce_returns(settled)
         self._emit_done(batch)
+
+    async def _delete_done(self, jobs: list[HeldJob]) -> None:
+        """Delete the jobs of successes together; if one is refused, mark all done for the pruner."""
+        try:
+            rows = await self.link.fetch(self._deleted, fence_rows(jobs))
+        except StatementRefused:
+            self._deletions.give_up()
+            for has_result in (False, True):
+                if group := [job for job in jobs if (job.outcome != DONE) is has_result]:
+                    await self._write_done(group)
+        else:
+            if len(rows) < len(jobs):
+                self._drop_lost(jobs, rows)
 
     async def _write_done(self, jobs: list[HeldJob]) -> None:
         """Write successes together; if one is refused, each by itself, and that one as a failure."""
@@ -173,9 +201,7 @@ class Recorder(Service):
         owner = jobs[0].worker_id
         ended = [(job, cast("Done", job.outcome).result) for job in jobs]
         if ended[0][1] is None:
-            ids, claim = [job.id for job in jobs], jobs[0].claims
-            parameters = {"ids": ids, "claim_number": claim, "owner": owner}
-            rows = await self.link.fetch(self._done, parameters)
+            rows = await self.link.fetch(self._done, fence_rows(jobs))
         else:
             rows = await self.link.execute(self._with_results, result_rows(owner, ended))
         if len(rows) < len(jobs):
@@ -208,8 +234,9 @@ class Recorder(Service):
         rows = await self.link.execute(self._otherwise, end_rows(jobs[0].worker_id, ends))
         lost = self._drop_lost(jobs, rows)
         written = [(job, end) for job, end in ends if job not in lost]
+        states = {row.id: row.state for row in rows}
         for job, end in written:
-            self._emit_end(job, end)
+            self._emit_end(job, end, died=states[job.id] == JobState.DEAD)
         await self._announce_returns(written)
 
     async def _announce_returns(self, ends: Iterable[tuple[HeldJob, Done | Otherwise]]) -> None:
@@ -245,12 +272,16 @@ class Recorder(Service):
                 self.events.emit(JobLost(job.id, job.task))
         return lost
 
-    def _emit_end(self, job: HeldJob, end: Done | Otherwise) -> None:
+    def _emit_end(self, job: HeldJob, end: Done | Otherwise, *, died: bool) -> None:
+        """Tell of an end; ``died`` is not so if the job was asked to end, whatever became of it."""
         match end:
             case Done():
                 pass
             case Failed():
-                self.events.emit(JobFailed(job.id, job.task, job.attempt, job.max_attempts, end))
+                failed = JobFailed(job.id, job.task, job.attempt, job.max_attempts, end)
+                self.events.emit(failed)
+                if failed.is_final and died:
+                    self.events.emit(JobDied(job.id, job.task, end.reason))
             case Snoozed():
                 self.events.emit(JobSnoozed(job.id, job.task, end.delay, end.reason))
             case Cancelled():

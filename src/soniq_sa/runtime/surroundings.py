@@ -22,13 +22,14 @@ from typing import Any
 from soniq_sa.asks import Ask
 from soniq_sa.errors import JobTimeoutError, MiddlewareError
 from soniq_sa.events import Events, HookFailed
+from soniq_sa.functions import full_name
 from soniq_sa.hooks import Hooks, is_async
 from soniq_sa.outcome import LOST, Done, Failed, Outcome, Settled
 from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of, storable
 from soniq_sa.runtime.handler import Handler, StartClock
-from soniq_sa.runtime.jobs import HeldJob, Verdict
+from soniq_sa.runtime.jobs import HeldJob, JobDesk, Verdict
 from soniq_sa.runtime.threads import HandlerRaised, Threads
-from soniq_sa.task import Task, full_name
+from soniq_sa.task import Task
 
 Place = AbstractAsyncContextManager[Any]
 """What a handler with a session waits for: a place in the pool."""
@@ -50,6 +51,7 @@ class SurroundedHandler(Handler):
         self,
         task: Task[..., Any],
         start_clock: StartClock,
+        desk: JobDesk,
         place: Place,
         make: MakeHandler,
         *,
@@ -57,7 +59,7 @@ class SurroundedHandler(Handler):
         events: Events,
         threads: Threads,
     ) -> None:
-        super().__init__(task, start_clock)
+        super().__init__(task, start_clock, desk)
         self.inner = make(_noting(task), lambda _: None, nullcontext())
         self.middleware = tuple(hooks.middleware)
         self.observers = Observers(hooks, events, None if task.is_async else threads)
@@ -98,7 +100,7 @@ class _Run:
 
     def __init__(self, handler: SurroundedHandler, job: HeldJob) -> None:
         self.job = job
-        self.context = job.context()
+        self.context = job.context(handler.desk)
         self._handler = handler
         self._observers = handler.observers
         self._outcome: Outcome = LOST

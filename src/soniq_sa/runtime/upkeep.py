@@ -10,9 +10,17 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events, JobsRescued
-from soniq_sa.models.channel import DUE_HINT, SUSPECT_HINT, channel_of, wake_payload
+from soniq_sa.events import Events, JobDied, JobsRescued
+from soniq_sa.models.channel import (
+    DUE_HINT,
+    SUSPECT_HINT,
+    channel_of,
+    ends_channel_of,
+    ends_payloads,
+    wake_payload,
+)
 from soniq_sa.models.roles import Models
+from soniq_sa.retention import Retention
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.enqueue import notify
@@ -23,7 +31,7 @@ from soniq_sa.statements.upkeep import (
     rescue_orphans,
     silent_workers,
 )
-from soniq_sa.states import SUSPECT_CRASHES, JobState
+from soniq_sa.states import SUSPECT_CRASHES, JobState, Reason
 
 _PROMOTE_AT_ONCE = 1000
 _SECOND_LOOK = 0.6
@@ -97,17 +105,19 @@ class Rescuer(Service):
         models: Models,
         lease: Lease,
         *,
+        retention: Retention,
         interval: float,
         on_queued: OnQueued,
     ) -> None:
         super().__init__(events, engine)
         self._channel = channel_of(models.jobs)
+        self._ends_channel = ends_channel_of(models.jobs)
         self._lease = lease
         self._interval = interval
         self._on_queued = on_queued
         self._silent = silent_workers(models)
-        self._rescue = rescue_jobs(models)
-        self._rescue_orphans = rescue_orphans(models)
+        self._rescue = rescue_jobs(models, retention)
+        self._rescue_orphans = rescue_orphans(models, retention)
         self._suspects: dict[UUID, int] = {}
         self._orphans_seen_at = float("-inf")
 
@@ -149,6 +159,11 @@ class Rescuer(Service):
             return
         queued = [row.queue for row in rows if row.state == JobState.QUEUED]
         self.events.emit(JobsRescued(len(queued), len(rows) - len(queued)))
+        for row in rows:
+            if row.state == JobState.DEAD:
+                self.events.emit(JobDied(row.id, row.task, Reason.CRASHED_WORKER))
+        for payload in ends_payloads([row.id for row in rows if row.state != JobState.QUEUED]):
+            await self.link.execute(notify(self._ends_channel, payload))
         if queued:
             hints = {SUSPECT_HINT} if any(row.crashes >= SUSPECT_CRASHES for row in rows) else set()
             self._on_queued(frozenset(queued) | hints)

@@ -2,7 +2,7 @@
 
     listener ──wake──▶ claimer ──jobs──▶ runner ──outcomes──▶ recorder ──free slots──▶ claimer
     due watch ──wake──▶ claimer          lease (a thread): signs of life
-    rescuer ──wake──▶ claimer
+    rescuer ──wake──▶ claimer        pruner: deletes jobs whose retention is over
 
 To stop: claim nothing more, give back what has not started, wait for what runs, cancel and give back
 what is left, write all ends, remove the worker's row.
@@ -30,6 +30,7 @@ from soniq_sa.events import (
 )
 from soniq_sa.link import Backoff, DatabaseAway, Link
 from soniq_sa.resources import Resource
+from soniq_sa.retention import RetentionSetting
 from soniq_sa.runtime.claimer import Served
 from soniq_sa.runtime.lifespan import Lifespan
 from soniq_sa.runtime.log import log_event
@@ -68,6 +69,9 @@ class Worker:
         rescue_interval: float | None = None,
         drain_timeout: float | None = None,
         job_timeout: float | None = None,
+        retention_done: RetentionSetting = None,
+        retention_cancelled: RetentionSetting = None,
+        retention_dead: RetentionSetting = None,
         listen_url: str | None = None,
     ) -> None:
         """Check the options; raise `ConfigurationError` or `UnknownQueueError`.
@@ -76,8 +80,8 @@ class Worker:
             that come up later.
         concurrency: How many jobs run at a time. Default 100.
         run_once: Work until nothing is due, then return.
-        poll_interval, lease, heartbeat, rescue_interval, drain_timeout, job_timeout, listen_url: See
-            `Settings`.
+        poll_interval, lease, heartbeat, rescue_interval, drain_timeout, job_timeout, retention_done,
+            retention_cancelled, retention_dead, listen_url: See `Settings`.
         """
         self.soniq = soniq
         self.settings = load_settings(
@@ -89,6 +93,9 @@ class Worker:
             rescue_interval=rescue_interval,
             drain_timeout=drain_timeout,
             job_timeout=job_timeout,
+            retention_done=retention_done,
+            retention_cancelled=retention_cancelled,
+            retention_dead=retention_dead,
             listen_url=listen_url,
         )
         self._run_once = run_once
@@ -117,6 +124,7 @@ class Worker:
         """
         for task in self.soniq.tasks:
             _ = task.codec
+        self.soniq.tasks.check_stubs()
         self.soniq.resources.check(self.soniq.tasks)
         self.soniq.events.subscribe(log_event)
         if handle_signals:

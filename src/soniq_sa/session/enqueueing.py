@@ -19,7 +19,7 @@ from soniq_sa.models.mixins import JobMixin
 from soniq_sa.options import plain_columns
 from soniq_sa.session.notes import Batch, RowNote, note_row, notes_of
 from soniq_sa.states import JobState
-from soniq_sa.task import Task
+from soniq_sa.task import Task, TaskRef
 
 if TYPE_CHECKING:
     from soniq_sa.codec import Encoded
@@ -31,16 +31,19 @@ AnySession = Session | AsyncSession | scoped_session[Any] | async_scoped_session
 
 
 def enqueue(
-    session: AnySession, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs
+    session: AnySession, task: TaskRef[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> JobHandle[R]:
     """Add a job to the unit of work of ``session``; no I/O, nothing to await.
+
+    task: A task, or a reference to one whose handler is elsewhere: ``soniq.ref``, ``@soniq.stub``.
 
     The job exists if and only if the transaction commits, and is gone with its savepoint. Takes any
     ``Session``, ``AsyncSession``, ``scoped_session`` or subclass, such as SQLModel's and
     Flask-SQLAlchemy's. ORM instances are legal arguments, also before they have a primary key.
 
-    Raises `InvalidArgumentsError` if the arguments do not fit the handler, and
-    `EntityReferenceError` for an instance that is deleted or belongs to another session.
+    Raises `InvalidArgumentsError` if the arguments do not fit the handler,
+    `EntityReferenceError` for an instance that is deleted or belongs to another session, and
+    `UnknownTaskError` for a reference by a name that nothing here declares.
 
     Example::
 
@@ -49,24 +52,24 @@ def enqueue(
         enqueue(session, send_invoice.options(delay=60), order)
     """
     target = sync_session(session)
-    _check_task(task)
-    encoded = task.codec.encode(args, kwargs)
+    found = _resolved(task)
+    encoded = found.codec.encode(args, kwargs)
     encoded.check(target)
-    return add_job(target, task, encoded)
+    return add_job(target, found, encoded)
 
 
 def enqueue_committed(
-    session: AnySession, task: Task[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    session: AnySession, task: TaskRef[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> JobHandle[R]:
     """Add a job to a transaction of its own; entities may belong to any session that is not in one."""
-    _check_task(task)
-    encoded = task.codec.encode(args, kwargs)
+    found = _resolved(task)
+    encoded = found.codec.encode(args, kwargs)
     encoded.accept_committed()
-    handle = add_job(sync_session(session), task, encoded)
+    handle = add_job(sync_session(session), found, encoded)
     return JobHandle(handle.id, handle.name, reader=handle.reader)
 
 
-def add_job(session: Session, task: Task[..., R], encoded: Encoded) -> JobHandle[R]:
+def add_job(session: Session, task: TaskRef[..., R], encoded: Encoded) -> JobHandle[R]:
     """Add the row of a job whose arguments are checked."""
     _refuse_two_phase(session, task)
     job = _new_row(_offered(task, encoded), uuid7(), encoded)
@@ -75,7 +78,7 @@ def add_job(session: Session, task: Task[..., R], encoded: Encoded) -> JobHandle
 
 
 def enqueue_many(
-    session: AnySession, task: Task[..., R], rows: Iterable[Mapping[str, Any]], /
+    session: AnySession, task: TaskRef[..., R], rows: Iterable[Mapping[str, Any]], /
 ) -> list[JobHandle[R]]:
     """Add any number of jobs of one task to the unit of work: one INSERT at the flush.
 
@@ -90,21 +93,39 @@ def enqueue_many(
         enqueue_many(session, send_report, [{"user_id": 1}, {"user_id": 2}])
     """
     target = sync_session(session)
-    _check_task(task)
-    _refuse_two_phase(target, task)
-    encoded = [_encode_row(task, index, row) for index, row in enumerate(rows)]
-    if not encoded:
-        return []
+    found = _resolved(task)
+    encoded = [_encode_row(found, index, row) for index, row in enumerate(rows)]
     for one in encoded:
         one.check(target)
+    return _add_jobs(target, found, encoded)
+
+
+def enqueue_many_committed(
+    session: AnySession, task: TaskRef[..., R], rows: Iterable[Mapping[str, Any]]
+) -> list[JobHandle[R]]:
+    """Add jobs to a transaction of its own; entities as in `enqueue_committed`."""
+    found = _resolved(task)
+    encoded = [_encode_row(found, index, row) for index, row in enumerate(rows)]
+    for one in encoded:
+        one.accept_committed()
+    return _add_jobs(sync_session(session), found, encoded)
+
+
+def _add_jobs(
+    session: Session, task: TaskRef[..., R], encoded: list[Encoded]
+) -> list[JobHandle[R]]:
+    """Add the rows of jobs whose arguments are checked."""
+    if not encoded:
+        return []
+    _refuse_two_phase(session, task)
     ids = [uuid7() for _ in encoded]
     for part, places in _offered_rows(task, encoded):
-        _add_batch(target, part, [ids[n] for n in places], [encoded[n] for n in places])
+        _add_batch(session, part, [ids[n] for n in places], [encoded[n] for n in places])
     return [JobHandle(job_id, task.name, reader=task.tasks.reader) for job_id in ids]
 
 
 def _add_batch(
-    session: Session, task: Task[..., Any], ids: list[UUID], encoded: list[Encoded]
+    session: Session, task: TaskRef[..., Any], ids: list[UUID], encoded: list[Encoded]
 ) -> None:
     carrier = _new_row(task, ids[0], encoded[0])
     batch = Batch(carrier, task, ids, encoded)
@@ -113,7 +134,7 @@ def _add_batch(
     notes_of(session).batches.append(batch)
 
 
-def _offered(task: Task[..., R], encoded: Encoded) -> Task[..., R]:
+def _offered(task: TaskRef[..., R], encoded: Encoded) -> TaskRef[..., R]:
     """Return the task, with the headers that the hooks have added to this job."""
     hooks = task.tasks.hooks
     if not hooks.before_enqueue:
@@ -124,12 +145,12 @@ def _offered(task: Task[..., R], encoded: Encoded) -> Task[..., R]:
 
 
 def _offered_rows(
-    task: Task[..., R], encoded: list[Encoded]
-) -> Iterable[tuple[Task[..., R], Sequence[int]]]:
+    task: TaskRef[..., R], encoded: list[Encoded]
+) -> Iterable[tuple[TaskRef[..., R], Sequence[int]]]:
     """Return the task with the places of its jobs, once for each set of headers."""
     if not task.tasks.hooks.before_enqueue:
         return [(task, range(len(encoded)))]
-    parts: dict[frozenset[tuple[str, str]], tuple[Task[..., R], list[int]]] = {}
+    parts: dict[frozenset[tuple[str, str]], tuple[TaskRef[..., R], list[int]]] = {}
     for place, one in enumerate(encoded):
         offered = _offered(task, one)
         headers = frozenset((offered.defaults.headers or {}).items())
@@ -150,7 +171,7 @@ def sync_session(session: AnySession) -> Session:
     )
 
 
-def _encode_row(task: Task[..., Any], index: int, row: Mapping[str, Any]) -> Encoded:
+def _encode_row(task: TaskRef[..., Any], index: int, row: Mapping[str, Any]) -> Encoded:
     try:
         return task.codec.encode((), row)
     except InvalidArgumentsError as error:
@@ -158,15 +179,28 @@ def _encode_row(task: Task[..., Any], index: int, row: Mapping[str, Any]) -> Enc
         raise
 
 
-def _check_task(task: object) -> None:
-    if not isinstance(task, Task):
+def _resolved(task: TaskRef[..., R]) -> TaskRef[..., R]:
+    """Return what the job is made by; refuse what is no task."""
+    return task if isinstance(task, Task) else checked_task(task).resolve()
+
+
+def checked_task(task: TaskRef[P, R]) -> TaskRef[P, R]:
+    """Return ``task``; raise `InvalidArgumentsError` for what is none."""
+    given: Any = task
+    if isinstance(given, TaskRef):
+        return task
+    if isinstance(given, str):
         raise InvalidArgumentsError(
-            f"enqueue() takes a task, not {task!r}. Decorate the function with @soniq.job, and pass "
-            "the function itself, without calling it."
+            f"A session does not know where to look for the task {given!r}. Write "
+            f"soniq.ref({given!r}), or use soniq.enqueue({given!r}, ...)."
         )
+    raise InvalidArgumentsError(
+        f"enqueue() takes a task, not {given!r}. Decorate the function with @soniq.job, and pass "
+        "the function itself, without calling it."
+    )
 
 
-def _refuse_two_phase(session: Session, task: Task[..., Any]) -> None:
+def _refuse_two_phase(session: Session, task: TaskRef[..., Any]) -> None:
     if session.twophase and task.tasks.models.options.notify == "trigger":
         raise ConfigurationError(
             "This session commits in two phases, and PostgreSQL cannot prepare a transaction in which "
@@ -175,7 +209,7 @@ def _refuse_two_phase(session: Session, task: Task[..., Any]) -> None:
         )
 
 
-def _new_row(task: Task[..., Any], job_id: UUID, encoded: Encoded) -> JobMixin:
+def _new_row(task: TaskRef[..., Any], job_id: UUID, encoded: Encoded) -> JobMixin:
     """Return a job row with every column set: rows of one shape share one INSERT."""
     options = task.defaults
     job = task.tasks.models.Job()
@@ -207,12 +241,12 @@ class EnqueueMixin:
         class MySession(EnqueueMixin, AsyncSession): ...
     """
 
-    def enqueue(self, task: Task[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    def enqueue(self, task: TaskRef[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Add a job to the unit of work; see `soniq_sa.enqueue`."""
         return enqueue(self, task, *args, **kwargs)  # type: ignore[arg-type]
 
     def enqueue_many(
-        self, task: Task[..., R], rows: Iterable[Mapping[str, Any]], /
+        self, task: TaskRef[..., R], rows: Iterable[Mapping[str, Any]], /
     ) -> list[JobHandle[R]]:
         """Add any number of jobs of one task; see `soniq_sa.enqueue_many`."""
         return enqueue_many(self, task, rows)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from soniq_sa.models.mixins import JobMixin
 from soniq_sa.options import EnqueueOptions
-from soniq_sa.task import Task
+from soniq_sa.task import TaskRef
 
 if TYPE_CHECKING:
     from soniq_sa.codec import Encoded
@@ -33,7 +33,7 @@ class Batch:
     """Jobs that are inserted by one statement; one instance in the session stands for them all."""
 
     carrier: JobMixin
-    task: Task[..., Any]
+    task: TaskRef[..., Any]
     ids: list[UUID]
     encoded: list[Encoded]
 

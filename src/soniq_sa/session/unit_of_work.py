@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Table, event
 from sqlalchemy.engine import Connection, Engine
@@ -30,7 +31,7 @@ from sqlalchemy.orm.attributes import set_attribute, set_committed_value
 
 from soniq_sa.engines import is_postgresql
 from soniq_sa.errors import EntityReferenceError
-from soniq_sa.models.channel import DUE_HINT, channel_of
+from soniq_sa.models.channel import DUE_HINT, channel_of, ends_channel_of
 from soniq_sa.models.mixins import JobMixin
 from soniq_sa.models.roles import options_of
 from soniq_sa.options import DEFAULT_QUEUE, EnqueueOptions, plain_columns
@@ -138,6 +139,15 @@ def wake_after_commit(
     notes = notes_of(session)
     for queue in queues:
         _note_wakeup(notes, engine, jobs, queue, JobState.QUEUED, inserted=inserted)
+
+
+def say_ends_after_commit(
+    session: Session, engine: Engine, jobs: Table, ids: Iterable[UUID]
+) -> None:
+    """Have those who wait for jobs told that these have ended, once ``session`` commits."""
+    if is_postgresql(engine):
+        _, said = notes_of(session).wakeups.setdefault(ends_channel_of(jobs), (engine, set()))
+        said.update(one.hex for one in ids)
 
 
 class _Row(NamedTuple):

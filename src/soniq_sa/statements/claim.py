@@ -24,6 +24,7 @@ from sqlalchemy import (
     extract,
     func,
     literal_column,
+    null,
     select,
     true,
     update,
@@ -53,6 +54,7 @@ def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
             claims=jobs.c.claims + 1,
             worker_id=bindparam("owner", type_=Uuid()),
             claimed_at=func.clock_timestamp(),
+            reason=null(),
         )
         .returning(
             jobs.c.id,

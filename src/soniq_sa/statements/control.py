@@ -22,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    delete,
     func,
     literal,
     literal_column,
@@ -33,13 +32,16 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.models.roles import Models
-from soniq_sa.statements.rows import SECOND
+from soniq_sa.retention import Retention
+from soniq_sa.statements.removal import remove_jobs
+from soniq_sa.statements.retention import keep_until
+from soniq_sa.statements.rows import SECOND, state_is
 from soniq_sa.states import JobState
 
 _WAITING = (JobState.SCHEDULED.value, JobState.QUEUED.value)
 
 
-def cancel_job(models: Models) -> Update:
+def cancel_job(models: Models, retention: Retention) -> Update:
     """End a job that waits, and ask the worker of one that runs. Parameters: job_id, why (or None).
 
     Returns the state then: ``cancelled``, or ``processing``.
@@ -53,6 +55,7 @@ def cancel_job(models: Models) -> Update:
         .values(
             state=case((waits, literal_column(f"'{JobState.CANCELLED}'")), else_=jobs.c.state),
             finished_at=case((waits, now)),
+            keep_until=case((waits, keep_until(jobs, retention, JobState.CANCELLED))),
             cancel_requested_at=case(
                 (waits, null()), else_=func.coalesce(jobs.c.cancel_requested_at, now)
             ),
@@ -79,6 +82,20 @@ def put_off_job(models: Models) -> Update:
     return _waiting(jobs).values(run_at=run_at, state=state).returning(jobs.c.queue, jobs.c.state)
 
 
+def hurry_retry(models: Models) -> Update:
+    """Make a job that failed and waits for its retry due at once. Parameter: job_id.
+
+    Returns its queue.
+    """
+    jobs = models.jobs
+    return (
+        update(jobs)
+        .where(_one(jobs), state_is(jobs, JobState.SCHEDULED), jobs.c.attempts > 0)
+        .values(run_at=func.clock_timestamp(), state=literal_column(f"'{JobState.QUEUED}'"))
+        .returning(jobs.c.queue)
+    )
+
+
 def set_job_priority(models: Models) -> Update:
     """Give a job that waits another priority. Parameters: job_id, new_priority. Returns its queue."""
     jobs = models.jobs
@@ -87,19 +104,12 @@ def set_job_priority(models: Models) -> Update:
 
 
 def delete_job(models: Models) -> Executable:
-    """Delete a job that does not run, and what is kept of its attempts. Parameter: job_id.
+    """Delete a job that does not run, its attempts and its progress. Parameter: job_id.
 
     Returns its id.
     """
-    jobs, attempts = models.jobs, models.attempts
-    gone = (
-        delete(jobs)
-        .where(_one(jobs), jobs.c.state != JobState.PROCESSING.value)
-        .returning(jobs.c.id)
-        .cte("gone")
-    )
-    forgotten = delete(attempts).where(attempts.c.job_id.in_(select(gone.c.id)))
-    return select(gone.c.id).add_cte(forgotten.cte("forgotten"))
+    jobs = models.jobs
+    return remove_jobs(models, _one(jobs), jobs.c.state != JobState.PROCESSING.value)
 
 
 def read_state(models: Models) -> Select[Any]:

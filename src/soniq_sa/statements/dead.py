@@ -1,6 +1,7 @@
 """Looking at dead jobs, replaying them, and deleting them.
 
-A dead job is never changed, but for its count of replays and its tags. What goes through many of them
+A dead job is never changed, but for its count of replays and its tags. A replay is given what is to
+differ in the fresh job. What goes through many of them
 takes the oldest first, passes over those that somebody else has locked, and ends with those that were
 dead when it began: a replayed job may be dead again before it is through. A row that somebody made dead
 by hand, without ``finished_at``, is found by its id only.
@@ -17,6 +18,8 @@ from sqlalchemy import (
     Double,
     Executable,
     Integer,
+    Select,
+    Subquery,
     Table,
     Text,
     Update,
@@ -24,7 +27,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    delete,
     func,
     insert,
     literal,
@@ -39,7 +41,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.dead_filter import DeadFilter
 from soniq_sa.models.roles import Models
-from soniq_sa.statements.rows import SECOND, array, state_is
+from soniq_sa.statements.removal import remove_jobs
+from soniq_sa.statements.rows import SECOND, array, due_time, state_is, state_until
 from soniq_sa.states import JobState
 
 SET_ANEW = frozenset({
@@ -52,6 +55,7 @@ LEFT_OUT = frozenset(
         "worker_id",
         "claimed_at",
         "finished_at",
+        "keep_until",
         "expires_at",
         "cancel_requested_at",
         "result",
@@ -121,10 +125,13 @@ def count_dead(models: Models, filters: DeadFilter) -> Executable:
 
 
 def replay_dead(models: Models) -> Executable:
-    """Make a fresh job of each dead one. Parameters (arrays of equal length): dead_ids, new_ids.
+    """Make a fresh job of each dead one. Parameters: dead_ids and new_ids (arrays of equal length).
 
-    Waits for those who work on the same rows. Returns id, queue, dead_id and finished_at, the oldest
-    first.
+    And, for all of the fresh jobs: new_queue, new_priority and attempt_limit (None: as in the dead
+    job), due_at (or None), delay (seconds).
+
+    Waits for those who work on the same rows. Returns id, queue, state, dead_id and finished_at, the
+    oldest first.
     """
     return _replay(models, _among(models.jobs))
 
@@ -133,13 +140,21 @@ def replay_matching(models: Models, filters: DeadFilter, *, following: bool) -> 
     """Make fresh jobs of the oldest dead ones that match, up to ``batch_size``; see `replay_dead`.
 
     Parameters: new_ids (array, one for each of the batch), batch_size, began_at; with ``following``
-    also after_time and after_id, the last of the batch before.
+    also after_time and after_id, the last of the batch before; and those for the fresh jobs.
     """
     return _replay(models, _picked(models.jobs, filters, following=following))
 
 
+def pick_matching(models: Models, filters: DeadFilter, *, following: bool) -> Executable:
+    """Lock what `replay_matching` would replay. Parameters: as there, but for the fresh jobs.
+
+    Returns id and finished_at, the oldest first.
+    """
+    return _oldest(models.jobs, filters, following=following)
+
+
 def delete_dead(models: Models) -> Executable:
-    """Delete dead jobs, and what is kept of their attempts. Parameter: dead_ids (array).
+    """Delete dead jobs, their attempts and their progress. Parameter: dead_ids (array).
 
     Returns the ids that were deleted.
     """
@@ -191,9 +206,8 @@ def _replay(models: Models, which: ColumnElement[bool]) -> Executable:
     )
     values = {
         **{column.key: placed.c[column.key] for column in copied},
+        **_given(placed),
         "id": new.c.new_id,
-        "state": literal_column(f"'{JobState.QUEUED}'"),
-        "run_at": func.now(),
         "attempts": literal_column("0"),
         "claims": literal_column("0"),
         "crashes": literal_column("0"),
@@ -204,14 +218,31 @@ def _replay(models: Models, which: ColumnElement[bool]) -> Executable:
     fresh = (
         insert(jobs)
         .from_select(list(values), source, include_defaults=False)
-        .returning(jobs.c.id, jobs.c.queue, jobs.c.replay_of)
+        .returning(jobs.c.id, jobs.c.queue, jobs.c.state, jobs.c.replay_of)
         .cte("fresh")
     )
+    dead_id = counted.c.id.label("dead_id")
     return (
-        select(fresh.c.id, fresh.c.queue, counted.c.id.label("dead_id"), counted.c.finished_at)
+        select(fresh.c.id, fresh.c.queue, fresh.c.state, dead_id, counted.c.finished_at)
         .join_from(fresh, counted, counted.c.id == fresh.c.replay_of)
         .order_by(counted.c.finished_at, counted.c.id)
     )
+
+
+def _given(placed: Subquery) -> dict[str, ColumnElement[Any]]:
+    """Return the columns of a fresh job in which it may differ from the dead one."""
+    run_at = due_time(bindparam("due_at", type_=_TIME), bindparam("delay", type_=Double()))
+    return {
+        "queue": _or_given("new_queue", placed.c.queue),
+        "priority": _or_given("new_priority", placed.c.priority),
+        "max_attempts": _or_given("attempt_limit", placed.c.max_attempts),
+        "run_at": run_at,
+        "state": state_until(run_at),
+    }
+
+
+def _or_given(name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.coalesce(cast(bindparam(name, type_=value.type), value.type), value)
 
 
 def _is_copied(column: Column[Any]) -> bool:
@@ -221,16 +252,18 @@ def _is_copied(column: Column[Any]) -> bool:
 
 
 def _delete(models: Models, which: ColumnElement[bool]) -> Executable:
-    jobs, attempts = models.jobs, models.attempts
-    gone = delete(jobs).where(which, state_is(jobs, JobState.DEAD)).returning(jobs.c.id).cte("gone")
-    forgotten = delete(attempts).where(attempts.c.job_id.in_(select(gone.c.id)))
-    return select(gone.c.id).add_cte(forgotten.cte("forgotten"))
+    return remove_jobs(models, which, state_is(models.jobs, JobState.DEAD))
 
 
 def _picked(jobs: Table, filters: DeadFilter, *, following: bool) -> ColumnElement[bool]:
     """Return the condition for the locked rows of one batch: the oldest of them that match."""
+    picked = _oldest(jobs, filters, following=following).cte("picked")
+    return _is_any_of(jobs, func.array(select(picked.c.id).scalar_subquery()))
+
+
+def _oldest(jobs: Table, filters: DeadFilter, *, following: bool) -> Select[Any, Any]:
     found = (
-        select(jobs.c.id)
+        select(jobs.c.id, jobs.c.finished_at)
         .where(
             *_matching(jobs, filters),
             jobs.c.finished_at <= bindparam("began_at", type_=_TIME),
@@ -239,10 +272,7 @@ def _picked(jobs: Table, filters: DeadFilter, *, following: bool) -> ColumnEleme
         .limit(bindparam("batch_size", type_=Integer()))
         .with_for_update(skip_locked=True)
     )
-    if following:
-        found = found.where(_is_behind(jobs))
-    picked = found.cte("picked")
-    return _is_any_of(jobs, func.array(select(picked.c.id).scalar_subquery()))
+    return found.where(_is_behind(jobs)) if following else found
 
 
 def _among(jobs: Table) -> ColumnElement[bool]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Update,
     Uuid,
     bindparam,
-    case,
     cast,
     func,
     insert,
@@ -28,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.schema import Table
 
-from soniq_sa.statements.rows import SECOND, rows
+from soniq_sa.statements.rows import SECOND, due_time, rows, state_until
 from soniq_sa.states import JobState
 
 _TIME = DateTime(timezone=True)
@@ -42,7 +41,7 @@ def insert_jobs(jobs: Table, *, deferred: bool, others: Mapping[str, Any]) -> In
     None. ``others`` are values of further columns.
     """
     row = rows("job", ids=Uuid(), new_args=Text())
-    run_at = _run_at(bindparam("due_at", type_=_TIME), bindparam("delay", type_=Double()))
+    run_at = due_time(bindparam("due_at", type_=_TIME), bindparam("delay", type_=Double()))
     values: dict[str, ColumnElement[Any]] = {
         "id": row.c.ids,
         "args": cast(row.c.new_args, JSONB),
@@ -51,7 +50,7 @@ def insert_jobs(jobs: Table, *, deferred: bool, others: Mapping[str, Any]) -> In
         "priority": bindparam("job_priority", type_=SmallInteger()),
         "max_attempts": bindparam("attempt_limit", type_=Integer()),
         "run_at": run_at if deferred else func.now(),
-        "state": _state_at(run_at) if deferred else literal(JobState.QUEUED.value, Text()),
+        "state": state_until(run_at) if deferred else literal(JobState.QUEUED.value, Text()),
         "expires_at": _after(bindparam("lifetime", type_=Double())),
         **{name: _value(value, jobs.c[name]) for name, value in others.items()},
     }
@@ -70,14 +69,14 @@ def complete_jobs(jobs: Table) -> Update:
     lifetime (seconds; None: for ever). Times are counted by the database's clock.
     """
     row = rows("late", ids=Uuid(), new_args=Text(), due_at=_TIME, delay=Double(), lifetime=Double())
-    run_at = func.coalesce(_run_at(row.c.due_at, row.c.delay), jobs.c.run_at)
+    run_at = func.coalesce(due_time(row.c.due_at, row.c.delay), jobs.c.run_at)
     return (
         update(jobs)
         .where(jobs.c.id == row.c.ids)
         .values(
             args=func.coalesce(cast(row.c.new_args, JSONB), jobs.c.args),
             run_at=run_at,
-            state=_state_at(run_at),
+            state=state_until(run_at),
             expires_at=_after(row.c.lifetime),
         )
         .returning(jobs.c.id, jobs.c.run_at, jobs.c.state)
@@ -101,14 +100,3 @@ def _value(value: Any, column: Column[Any]) -> Any:
 
 def _after(seconds: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.now() + cast(seconds, Double) * SECOND
-
-
-def _run_at(run_at: ColumnElement[Any], delay: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.coalesce(cast(run_at, _TIME), func.now() + cast(delay, Double) * SECOND)
-
-
-def _state_at(run_at: ColumnElement[Any]) -> ColumnElement[Any]:
-    return case(
-        (run_at > func.now(), literal(JobState.SCHEDULED.value, Text())),
-        else_=literal(JobState.QUEUED.value, Text()),
-    )

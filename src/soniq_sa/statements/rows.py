@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, Table, bindparam, cast, column, func, literal_column
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Double,
+    Table,
+    Text,
+    bindparam,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    literal_column,
+)
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
@@ -29,3 +42,17 @@ def rows(alias: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
 def state_is(jobs: Table, state: JobState) -> ColumnElement[bool]:
     """Return ``state = '...'`` as a literal, which a partial index can answer in any plan."""
     return jobs.c.state == literal_column(f"'{state}'")
+
+
+def due_time(run_at: ColumnElement[Any], delay: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return when a new job is due: at ``run_at``, else ``delay`` seconds after the transaction began."""
+    after = func.now() + cast(delay, Double) * SECOND
+    return func.coalesce(cast(run_at, DateTime(timezone=True)), after)
+
+
+def state_until(run_at: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the state of a new job that is due at ``run_at``."""
+    return case(
+        (run_at > func.now(), literal(JobState.SCHEDULED.value, Text())),
+        else_=literal(JobState.QUEUED.value, Text()),
+    )

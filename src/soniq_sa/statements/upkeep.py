@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     Executable,
     Integer,
+    Table,
     Text,
     Update,
     Uuid,
@@ -32,6 +33,8 @@ from sqlalchemy.dialects.postgresql import OID, Insert, insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.models.roles import Models
+from soniq_sa.retention import Retention
+from soniq_sa.statements.retention import keep_until
 from soniq_sa.statements.rows import SECOND, rows, state_is
 from soniq_sa.states import MAX_CRASHES, AttemptOutcome, JobState, Reason
 
@@ -173,12 +176,13 @@ def _held_locks() -> Any:
     )
 
 
-def rescue_jobs(models: Models) -> Executable:
+def rescue_jobs(models: Models, retention: Retention) -> Executable:
     """Remove the workers that are dead, and put their jobs back into the queues.
 
     Dead are those whose lease has ended, and those named by ``dead_ids`` and ``dead_keys`` (arrays)
     if their lock_key has not changed. Parameter: owner, which is spared. A job that has seen
-    `MAX_CRASHES` crashes is dead itself. Returns the queue, the new state and the crashes of each job.
+    `MAX_CRASHES` crashes is dead itself. Returns of each job its
+    id, task, queue, new state and crashes.
     """
     workers = models.workers
     named = rows("named", dead_ids=Uuid(), dead_keys=BigInteger())
@@ -198,18 +202,36 @@ def rescue_jobs(models: Models) -> Executable:
         .cte("dead")
     )
     gone = delete(workers).where(workers.c.id.in_(select(dead.c.id))).returning(workers.c.id)
-    return _requeue_crashed(models, models.jobs.c.worker_id.in_(select(gone.cte("gone").c.id)))
+    lost = models.jobs.c.worker_id.in_(select(gone.cte("gone").c.id))
+    return _requeue_crashed(models, retention, lost)
 
 
-def rescue_orphans(models: Models) -> Executable:
+def rescue_orphans(models: Models, retention: Retention) -> Executable:
     """Put back the running jobs whose worker is not in the worker table; as `rescue_jobs`."""
     jobs, workers = models.jobs, models.workers
     known = select(workers.c.id).where(workers.c.id == jobs.c.worker_id).correlate(jobs).exists()
-    return _requeue_crashed(models, ~known)
+    return _requeue_crashed(models, retention, ~known)
 
 
-def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
-    jobs, attempts = models.jobs, models.attempts
+def _requeue_crashed(models: Models, retention: Retention, lost: ColumnElement[bool]) -> Executable:
+    put_back = _put_back(models.jobs, retention, lost).cte("put_back")
+    kept = insert(models.attempts).from_select(
+        ["job_id", "claim", "worker_id", "started_at", "outcome"],
+        select(
+            put_back.c.id,
+            put_back.c.claims,
+            put_back.c.lost_worker,
+            put_back.c.claimed_at,
+            literal_column(f"'{AttemptOutcome.CRASHED}'"),
+        ),
+    )
+    told = select(
+        put_back.c.id, put_back.c.task, put_back.c.queue, put_back.c.state, put_back.c.crashes
+    )
+    return told.add_cte(kept.cte("kept"))
+
+
+def _put_back(jobs: Table, retention: Retention, lost: ColumnElement[bool]) -> Update:
     found = (
         select(jobs.c.id, jobs.c.worker_id)
         .where(state_is(jobs, JobState.PROCESSING), lost)
@@ -218,7 +240,7 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
     )
     hopeless = jobs.c.crashes + 1 >= MAX_CRASHES
     unwanted = jobs.c.cancel_requested_at.is_not(None)
-    put_back = (
+    return (
         update(jobs)
         .where(jobs.c.id == found.c.id)
         .values(
@@ -230,6 +252,10 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
             crashes=jobs.c.crashes + 1,
             worker_id=null(),
             finished_at=case((unwanted | hopeless, func.clock_timestamp())),
+            keep_until=case(
+                (unwanted, keep_until(jobs, retention, JobState.CANCELLED)),
+                (hopeless, keep_until(jobs, retention, JobState.DEAD)),
+            ),
             reason=case(
                 (unwanted, jobs.c.reason),
                 (hopeless, literal_column(f"'{Reason.CRASHED_WORKER}'")),
@@ -238,6 +264,7 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
         )
         .returning(
             jobs.c.id,
+            jobs.c.task,
             jobs.c.claims,
             jobs.c.queue,
             jobs.c.state,
@@ -245,19 +272,7 @@ def _requeue_crashed(models: Models, lost: ColumnElement[bool]) -> Executable:
             jobs.c.claimed_at,
             found.c.worker_id.label("lost_worker"),
         )
-        .cte("put_back")
     )
-    kept = insert(attempts).from_select(
-        ["job_id", "claim", "worker_id", "started_at", "outcome"],
-        select(
-            put_back.c.id,
-            put_back.c.claims,
-            put_back.c.lost_worker,
-            put_back.c.claimed_at,
-            literal_column(f"'{AttemptOutcome.CRASHED}'"),
-        ),
-    )
-    return select(put_back.c.queue, put_back.c.state, put_back.c.crashes).add_cte(kept.cte("kept"))
 
 
 def _lease_end() -> ColumnElement[Any]:

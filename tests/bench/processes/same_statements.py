@@ -20,7 +20,8 @@ async def main() -> None:
     """Claim and finish until nothing is left."""
     connection = await asyncpg.connect(os.environ["SONIQ_SA_DATABASE_URL"])
     owner = await register(connection)
-    claim, finish = Compiled(claim_jobs(soniq.models)), Compiled(finish_done(soniq.models))
+    claim = Compiled(claim_jobs(soniq.models))
+    finish = Compiled(finish_done(soniq.models, soniq.tasks.retention()))
     take = {"queues": ["default"], "tasks": soniq.tasks.names, "limit": BATCH, "owner": owner}
     while rows := await connection.fetch(claim.text, *claim.arguments(**take)):
         for row in rows:

@@ -43,7 +43,7 @@ LOSSES: dict[str, set[Found]] = {
         ("missing", "column", "soniq_jobs.state"),
         ("missing", "check", "ck_soniq_jobs_state_1"),
         *(("missing", "index", f"ix_soniq_jobs_{name}_1")
-          for name in ("claim", "suspect", "due", "owner")),
+          for name in ("claim", "suspect", "due", "owner", "dead")),
     },
     "DROP FUNCTION soniq_jobs_wake CASCADE": {
         ("missing", "function", "soniq_jobs_wake"),
@@ -65,7 +65,10 @@ def shop(tmp_path: Path, database_url: str) -> Iterator[Shop]:
 def test_tables_as_they_should_be_exit_with_0(shop: Shop) -> None:
     done = shop.schema("check")
     assert (done.returncode, done.stderr) == (OK, "")
-    assert done.stdout == "soniq_attempts, soniq_jobs, soniq_workers: as the application expects.\n"
+    assert (
+        done.stdout
+        == "soniq_attempts, soniq_jobs, soniq_progress, soniq_workers: as the application expects.\n"
+    )
     assert shop.document("check") == {"ok": True, "differences": []}
 
 

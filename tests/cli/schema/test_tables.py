@@ -42,11 +42,11 @@ def jobs_are_there(shop: Shop) -> bool:
 def test_create_makes_what_is_missing_and_says_so(shop: Shop) -> None:
     done = shop.schema("create")
     assert (done.returncode, done.stderr) == (OK, "")
-    assert done.stdout == "Created soniq_jobs, soniq_attempts, soniq_workers.\n"
+    assert done.stdout == "Created soniq_jobs, soniq_attempts, soniq_progress, soniq_workers.\n"
     shop.execute("DROP TABLE soniq_attempts")
     assert shop.document("create") == {
         "created": ["soniq_attempts"],
-        "existing": ["soniq_jobs", "soniq_workers"],
+        "existing": ["soniq_jobs", "soniq_progress", "soniq_workers"],
         "differences": 0,
     }
 
@@ -102,7 +102,7 @@ def test_drop_takes_everything_away(shop: Shop) -> None:
     shop.write(', notify="trigger"')
     shop.schema("create")
     assert shop.document("drop", "--yes") == {
-        "dropped": ["soniq_jobs", "soniq_attempts", "soniq_workers"]
+        "dropped": ["soniq_jobs", "soniq_attempts", "soniq_progress", "soniq_workers"]
     }
     assert shop.value("SELECT count(*) FROM pg_proc WHERE proname = 'soniq_jobs_wake'") == 0
     assert shop.schema("drop").stdout == "There is nothing to drop.\n"

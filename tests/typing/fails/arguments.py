@@ -36,7 +36,7 @@ def free_function(session: Session, async_session: AsyncSession, order: Order) -
     enqueue(async_session, send_invoice)  # error: Missing positional argument "order" || Argument missing for parameter "order"
     enqueue(async_session, render, order, page=1)  # error: Unexpected keyword argument "page" || No parameter named "page"
     enqueue(order, remind, 1)  # error: incompatible type "Order" || "Order" is not assignable
-    enqueue(session, remind(1))  # error: incompatible type "None"; expected "Task[ || cannot be assigned to parameter "task" of type "Task
+    enqueue(session, remind(1))  # error: incompatible type "None"; expected "TaskRef[ || cannot be assigned to parameter "task" of type "Task
     enqueue_many(session, remind, {"user_id": 1})  # error: expected "Mapping[str, Any]" || of type "Iterable[Mapping[str, Any]]"
     enqueue(session, len, [1])  # error: expected "Task || cannot be assigned to parameter "task" of type "Task
 

@@ -12,3 +12,4 @@ async def wrong_options() -> None:
 
 Worker(Base.metadata)  # error: incompatible type "MetaData" || "MetaData" is not assignable
 Worker(soniq, lease="15 s")  # error: expected "float | None" || parameter "lease" of type "float | None"
+Worker(soniq, retention_dead="never")  # error: expected "float | Literal['none'] | None" || parameter "retention_dead" of type

@@ -15,4 +15,6 @@ async def embedded() -> None:
     worker = Worker(soniq, queues=("billing",), poll_interval=0.5, lease=2, drain_timeout=10)
     running = asyncio.create_task(worker.run())
     worker.stop()
+    kept = Worker(soniq, retention_done=60, retention_cancelled=0.5, retention_dead="none")
+    kept.stop()
     await running

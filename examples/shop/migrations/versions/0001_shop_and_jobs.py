@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-20 18:08:05.317547
+Create Date: 2026-11-20 20:44:38.416091
 
 """
 from typing import Sequence, Union
@@ -53,6 +53,7 @@ def upgrade() -> None:
     sa.Column('worker_id', sa.Uuid(), nullable=True),
     sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('keep_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('timeout', sa.Double(), nullable=True),
     sa.Column('tags', sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), 'postgresql'), nullable=True),
@@ -69,9 +70,21 @@ def upgrade() -> None:
     postgresql_using='heap WITH (autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, fillfactor = 70, vacuum_truncate = false)'
     )
     op.create_index(op.f('ix_soniq_jobs_claim_1'), 'soniq_jobs', ['queue', 'priority', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
+    op.create_index(op.f('ix_soniq_jobs_dead_1'), 'soniq_jobs', ['finished_at', 'id'], unique=False, postgresql_where=sa.text("state = 'dead'"), sqlite_where=sa.text("state = 'dead'"))
     op.create_index(op.f('ix_soniq_jobs_due_1'), 'soniq_jobs', ['run_at'], unique=False, postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
     op.create_index(op.f('ix_soniq_jobs_owner_1'), 'soniq_jobs', ['worker_id'], unique=False, postgresql_where=sa.text("state = 'processing'"), sqlite_where=sa.text("state = 'processing'"))
+    op.create_index(op.f('ix_soniq_jobs_prune_1'), 'soniq_jobs', ['keep_until'], unique=False, postgresql_where=sa.text('keep_until IS NOT NULL'), sqlite_where=sa.text('keep_until IS NOT NULL'))
     op.create_index(op.f('ix_soniq_jobs_suspect_1'), 'soniq_jobs', ['queue', 'priority', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued' AND crashes >= 2"), sqlite_where=sa.text("state = 'queued' AND crashes >= 2"))
+    op.create_table('soniq_progress',
+    sa.Column('job_id', sa.Uuid(), nullable=False),
+    sa.Column('claim', sa.Integer(), nullable=False),
+    sa.Column('done', sa.Double(), nullable=False),
+    sa.Column('total', sa.Double(), nullable=True),
+    sa.Column('note', sa.Text(), nullable=True),
+    sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.PrimaryKeyConstraint('job_id'),
+    postgresql_using='heap WITH (fillfactor = 50)'
+    )
     op.create_table('soniq_workers',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
@@ -110,9 +123,12 @@ def downgrade() -> None:
     op.drop_table('invoices')
     op.drop_table('orders')
     op.drop_table('soniq_workers')
+    op.drop_table('soniq_progress')
     op.drop_index(op.f('ix_soniq_jobs_suspect_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'queued' AND crashes >= 2"), sqlite_where=sa.text("state = 'queued' AND crashes >= 2"))
+    op.drop_index(op.f('ix_soniq_jobs_prune_1'), table_name='soniq_jobs', postgresql_where=sa.text('keep_until IS NOT NULL'), sqlite_where=sa.text('keep_until IS NOT NULL'))
     op.drop_index(op.f('ix_soniq_jobs_owner_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'processing'"), sqlite_where=sa.text("state = 'processing'"))
     op.drop_index(op.f('ix_soniq_jobs_due_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
+    op.drop_index(op.f('ix_soniq_jobs_dead_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'dead'"), sqlite_where=sa.text("state = 'dead'"))
     op.drop_index(op.f('ix_soniq_jobs_claim_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'queued'"), sqlite_where=sa.text("state = 'queued'"))
     op.drop_table('soniq_jobs')
     op.drop_table('soniq_attempts')

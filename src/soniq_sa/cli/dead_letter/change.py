@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import typer
 from soniq_sa.cli.asking import ask
 from soniq_sa.cli.dead_letter.parameters import (
     DryRun,
+    Fresh,
     Id,
     Ids,
     Match,
@@ -21,41 +22,45 @@ from soniq_sa.cli.dead_letter.parameters import (
     parsed_ids,
 )
 from soniq_sa.cli.dead_letter.shown import one_line, some_of, table_of
-from soniq_sa.cli.dead_letter.source import with_letters
+from soniq_sa.cli.dead_letter.source import check_fresh, with_letters
 from soniq_sa.cli.exits import FAILED
 from soniq_sa.cli.options import AsJson, Yes
 from soniq_sa.cli.output import write_json
 from soniq_sa.dead_filter import DeadLetterFilters
-from soniq_sa.dead_letters import DeadLetter, DeadLetters
+from soniq_sa.dead_letters import DeadLetter, DeadLetters, ReplayOptions
 from soniq_sa.dead_letters.desk import not_found
-from soniq_sa.errors import JobNotFoundError, OptionError
+from soniq_sa.errors import JobNotFoundError, OptionError, ReplayRefusedError
 
 _PREVIEW = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What a command does: its verb, how it is done to one letter, and to all that match."""
+    """What a command does: its verb, how it is done to one letter, and to all that match.
+
+    options: Those of the fresh jobs.
+    """
 
     verb: str
     done: str
     one: Callable[[DeadLetters, UUID], Awaitable[Any]]
     many: Callable[[DeadLetters, DeadLetterFilters, int | None], Awaitable[int]]
+    options: ReplayOptions | None = None
 
 
-async def _replay_one(desk: DeadLetters, job_id: UUID) -> UUID | None:
-    try:
-        return await desk.replay(job_id)
-    except JobNotFoundError:
-        return None
+def _replaying(options: ReplayOptions) -> _Change:
+    async def one(desk: DeadLetters, job_id: UUID) -> UUID | None:
+        try:
+            return await desk.replay(job_id, options=options)
+        except JobNotFoundError:
+            return None
+
+    async def many(desk: DeadLetters, filters: DeadLetterFilters, limit: int | None) -> int:
+        return await desk.replay_many(options=options, limit=limit, **filters)
+
+    return _Change("replay", "replayed", one, many, options)
 
 
-_REPLAY = _Change(
-    "replay",
-    "replayed",
-    _replay_one,
-    lambda desk, filters, limit: desk.replay_many(limit=limit, **filters),
-)
 _DELETE = _Change(
     "delete",
     "deleted",
@@ -69,6 +74,7 @@ def replay(
     *,
     place: Place,
     match: Match,
+    fresh: Fresh,
     every: Annotated[
         bool, typer.Option("--all", help="All that were not replayed before.")
     ] = False,
@@ -86,12 +92,16 @@ def replay(
     first, unless ids are given.
     """
     filters = match.filters
+    if ids and "queue" in filters:
+        raise OptionError("--queue is a filter. For the queue of the fresh jobs: --to-queue.")
     wanted = _chosen(ids, filters, every=every or again, limit=limit)
+    change = _replaying(fresh.options)
+    check_fresh(place, fresh.options)
     if wanted:
-        _change_each(_REPLAY, place, wanted, dry_run=dry_run, yes=True, as_json=as_json)
+        _change_each(change, place, wanted, dry_run=dry_run, yes=True, as_json=as_json)
         return
     filters.setdefault("replayed", None if again else False)
-    _change_all(_REPLAY, place, filters, limit, dry_run=dry_run, yes=yes, as_json=as_json)
+    _change_all(change, place, filters, limit, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 def delete(
@@ -137,7 +147,7 @@ def purge(
 
 def tag(
     job_id: Id,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
     *,
     place: Place,
     remove: Annotated[
@@ -169,46 +179,63 @@ def _chosen(
 def _change_each(
     change: _Change, place: Place, wanted: list[UUID], *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Change the letters with these ids; exit with 1 if one of them is not there."""
+    """Change the letters with these ids; exit with 1 if one is not there, or is refused."""
     if dry_run or not yes:
         letters = with_letters(place, lambda desk: _get_all(desk, wanted))
-        if not dry_run and letters:
-            ask(table_of(letters), f"{change.verb.capitalize()} {_counted(len(letters))}?")
         if dry_run:
             _show_dry(change, letters, len(letters), as_json=as_json)
-            _report_missing(wanted, {one.id for one in letters})
+            _fail_without(_Each(wanted, {one.id: None for one in letters}))
             return
-    done: dict[UUID, Any] = {}
-
-    async def work(desk: DeadLetters) -> None:
-        for job_id in wanted:
-            if result := await change.one(desk, job_id):
-                done[job_id] = result
-                if not as_json:
-                    new = f" as {result}" if isinstance(result, UUID) else ""
-                    typer.echo(f"{job_id} {change.done}{new}")
-
-    with_letters(place, work)
+        if letters:
+            ask(table_of(letters), f"{change.verb.capitalize()} {_counted(len(letters))}?")
+    each = _Each(wanted)
+    with_letters(place, lambda desk: _do_each(change, desk, each, quiet=as_json), change.options)
     if as_json:
-        _write_each(change, wanted, done)
-    _report_missing(wanted, set(done))
+        _write_each(change, each)
+    _fail_without(each)
 
 
-def _write_each(change: _Change, wanted: list[UUID], done: dict[UUID, Any]) -> None:
-    document: dict[str, Any] = {
-        change.done: len(done),
-        "missing": [str(job_id) for job_id in wanted if job_id not in done],
-    }
-    if change is _REPLAY:
-        document["jobs"] = {str(job_id): str(new) for job_id, new in done.items()}
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """What became of the letters that were asked for by their ids."""
+
+    wanted: list[UUID]
+    done: dict[UUID, Any] = field(default_factory=dict)
+    refused: list[UUID] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[UUID]:
+        return [one for one in self.wanted if one not in self.done and one not in self.refused]
+
+
+async def _do_each(change: _Change, desk: DeadLetters, each: _Each, *, quiet: bool) -> None:
+    for job_id in each.wanted:
+        try:
+            result = await change.one(desk, job_id)
+        except ReplayRefusedError as error:
+            each.refused.append(job_id)
+            typer.echo(f"error: {error}", err=True)
+            continue
+        if result:
+            each.done[job_id] = result
+            if not quiet:
+                new = f" as {result}" if isinstance(result, UUID) else ""
+                typer.echo(f"{job_id} {change.done}{new}")
+
+
+def _write_each(change: _Change, each: _Each) -> None:
+    document: dict[str, Any] = {change.done: len(each.done), "missing": _texts(each.missing)}
+    if change.options is not None:
+        document["jobs"] = {str(job_id): str(new) for job_id, new in each.done.items()}
+    if each.refused:
+        document["refused"] = _texts(each.refused)
     write_json(document)
 
 
-def _report_missing(wanted: list[UUID], found: set[UUID]) -> None:
-    missing = [job_id for job_id in wanted if job_id not in found]
-    for job_id in missing:
+def _fail_without(each: _Each) -> None:
+    for job_id in each.missing:
         typer.echo(f"error: {not_found(job_id)}", err=True)
-    if missing:
+    if each.missing or each.refused:
         raise typer.Exit(FAILED)
 
 
@@ -230,7 +257,12 @@ def _change_all(
             return
         if total:
             ask(some_of(first, total), f"{change.verb.capitalize()} {_counted(total)}?")
-    number = with_letters(place, lambda desk: change.many(desk, filters, limit))
+    try:
+        number = with_letters(place, lambda desk: change.many(desk, filters, limit), change.options)
+    except ReplayRefusedError as error:
+        if as_json:
+            write_json({change.done: error.replayed, "refused": _texts(error.refused)})
+        raise
     if as_json:
         write_json({change.done: number})
     else:
@@ -260,6 +292,10 @@ def _show_dry(change: _Change, first: list[DeadLetter], total: int, *, as_json: 
     if first:
         typer.echo(some_of(first, total))
     typer.echo(f"{_counted(total)} would be {change.done}. Nothing is changed.")
+
+
+def _texts(ids: Iterable[UUID]) -> list[str]:
+    return [str(one) for one in ids]
 
 
 def _counted(number: int) -> str:

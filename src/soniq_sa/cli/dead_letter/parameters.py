@@ -1,4 +1,4 @@
-"""What the commands about dead letters share: which database is meant, and which letters.
+"""What the commands about dead letters share: which database is meant, which letters, which fresh jobs.
 
 The options of each are written once, as a dataclass; `flattened` makes command-line options of the
 fields.
@@ -17,6 +17,7 @@ import typer
 
 from soniq_sa.cli.options import App
 from soniq_sa.dead_filter import DeadLetterFilters
+from soniq_sa.dead_letters import ReplayOptions
 from soniq_sa.errors import OptionError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -73,6 +74,39 @@ class Match:
         return filters
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """In what the jobs that a replay makes differ from the dead ones."""
+
+    to_queue: Annotated[
+        str | None, typer.Option(help="The queue of the fresh jobs. Default: the dead one's.")
+    ] = None
+    priority: Annotated[
+        int | None, typer.Option(help="Their priority, 1 to 1000. Default: the dead one's.")
+    ] = None
+    retries: Annotated[
+        int | None, typer.Option(help="Their retries. Default: as many as the dead one's.")
+    ] = None
+    delay: Annotated[
+        str | None,
+        typer.Option(help="When they are due: in 90 (seconds), 15m, 2h, 7d. Default: 0."),
+    ] = None
+
+    @property
+    def options(self) -> ReplayOptions:
+        """Return the options that were given."""
+        options = ReplayOptions()
+        if self.to_queue is not None:
+            options["queue"] = self.to_queue
+        if self.priority is not None:
+            options["priority"] = self.priority
+        if self.retries is not None:
+            options["retries"] = self.retries
+        if self.delay is not None:
+            options["delay"] = _duration("--delay", self.delay)
+        return options
+
+
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of dead jobs.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of a dead job.")]
 DryRun = Annotated[
@@ -85,11 +119,8 @@ Most = Annotated[
 
 def moment(option: str, text: str) -> datetime | float:
     """Return a time, or an age in seconds, that was typed."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
-    try:
-        return float(number) * _SECONDS[unit]
-    except ValueError:
-        pass
+    if (seconds := _seconds(text)) is not None:
+        return seconds
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -102,6 +133,21 @@ def moment(option: str, text: str) -> datetime | float:
             f"{option} {text!r} has no time zone. Write it as {text}Z, or {text}+01:00."
         )
     return time
+
+
+def _duration(option: str, text: str) -> float:
+    """Return a number of seconds that was typed."""
+    if (seconds := _seconds(text)) is not None:
+        return seconds
+    raise OptionError(f"{option} {text!r} is no duration. Write it as 90 (seconds), 15m, 2h or 7d.")
+
+
+def _seconds(text: str) -> float | None:
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
+    try:
+        return float(number) * _SECONDS[unit]
+    except ValueError:
+        return None
 
 
 def parsed_ids(texts: list[str] | None) -> list[UUID]:
@@ -122,11 +168,11 @@ def _is_id(text: str) -> bool:
 
 
 def flattened(function: Callable[..., None]) -> Callable[..., None]:
-    """Return ``function`` with an option for each field of a `Place` and of a `Match` that it takes."""
+    """Return ``function`` with an option for each field of a `Place`, `Match`, `Fresh` that it takes."""
     kinds = {
         name: kind
         for name, kind in get_type_hints(function, include_extras=True).items()
-        if kind in {Place, Match}
+        if kind in {Place, Match, Fresh}
     }
 
     def command(**given: Any) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError, SAWarning
 from soniq_sa.app import Soniq
 from soniq_sa.cli.database import on_database, the_app
 from soniq_sa.cli.dead_letter.parameters import Place
-from soniq_sa.dead_letters import DeadLetters
+from soniq_sa.dead_letters import DeadLetters, ReplayOptions
+from soniq_sa.dead_letters.replay_options import replay_parameters
 from soniq_sa.errors import (
     ConfigurationError,
     DatabaseUnreachableError,
@@ -31,13 +32,25 @@ class RefusedByDatabaseError(SoniqError):
     """Say what the database refused to do with dead letters."""
 
 
-def with_letters(place: Place, work: Callable[[DeadLetters], Awaitable[T]]) -> T:
+def check_fresh(place: Place, options: ReplayOptions) -> None:
+    """Refuse what a replay would refuse; an app knows its queues, else any name that can be is taken."""
+    app = _app(place)
+    replay_parameters({**options}, (app or Soniq(MetaData(), queues=_queues(options))).tasks)
+
+
+def with_letters(
+    place: Place,
+    work: Callable[[DeadLetters], Awaitable[T]],
+    options: ReplayOptions | None = None,
+) -> T:
     """Run ``work`` on the dead letters of the database that is meant.
 
     Without an app, the columns of the job table are read from the database, so that a replay copies
     those of the user as well.
+
+    options: Those that ``work`` replays with; see `check_fresh`.
     """
-    soniq, is_app = _find(place)
+    soniq, is_app = _find(place, _queues(options))
     on_database(soniq, lambda connection: _look(connection, soniq.models, complete=not is_app))
     try:
         return asyncio.run(_work(soniq, work))
@@ -58,8 +71,26 @@ async def _work(soniq: Soniq, work: Callable[[DeadLetters], Awaitable[T]]) -> T:
         await soniq.databases.dispose()
 
 
-def _find(place: Place) -> tuple[Soniq, bool]:
+def _queues(options: ReplayOptions | None) -> list[str]:
+    """Return the queue that was typed, which is meant, as far as anybody knows."""
+    return [options["queue"]] if options and "queue" in options else []
+
+
+def _find(place: Place, queues: list[str]) -> tuple[Soniq, bool]:
     """Return the app that is meant, or one that is described by options, and which of both it is."""
+    app, url = _app(place), place.database_url
+    if app is not None:
+        return (
+            app if url is None else Soniq(app.tasks.metadata, database_url=url, queues=queues)
+        ), True
+    metadata = MetaData()
+    include_tables(
+        metadata, schema=place.schema, prefix="soniq_" if place.prefix is None else place.prefix
+    )
+    return Soniq(metadata, database_url=url, queues=queues), False
+
+
+def _app(place: Place) -> Soniq | None:
     named = place.schema is not None or place.prefix is not None
     if place.app and named:
         raise ConfigurationError(
@@ -67,15 +98,8 @@ def _find(place: Place) -> tuple[Soniq, bool]:
         )
     settings = load_settings(app=place.app)
     if place.app or (settings.app and not named and place.database_url is None):
-        soniq = the_app(place.app)
-        if place.database_url is not None:
-            soniq = Soniq(soniq.tasks.metadata, database_url=place.database_url)
-        return soniq, True
-    metadata = MetaData()
-    include_tables(
-        metadata, schema=place.schema, prefix="soniq_" if place.prefix is None else place.prefix
-    )
-    return Soniq(metadata, database_url=place.database_url), False
+        return the_app(place.app)
+    return None
 
 
 def _look(connection: Connection, models: Models, *, complete: bool) -> None:
