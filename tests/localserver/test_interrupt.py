@@ -2,10 +2,11 @@
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from soniq_sa.localserver import ctrl_c_waits
+from soniq_sa.localserver import Keeper, ctrl_c_waits
 
 
 def test_ctrl_c_strikes_when_the_body_has_ended() -> None:
@@ -43,3 +44,16 @@ def test_another_thread_has_nothing_to_hold_back() -> None:
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(body).result() is signal.getsignal(signal.SIGINT)
+
+
+def test_a_keeper_whose_shell_met_the_signal_keeps_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    keeper = Keeper()
+    shell = keeper._shell  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as a signal finds it
+    keeper.end(2**22 + 1)
+    shell.kill()
+    shell.wait()
+    keeper.remove(folder)
+    keeper.finish()
+    assert not folder.exists()

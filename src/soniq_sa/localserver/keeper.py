@@ -10,6 +10,7 @@ on every POSIX system, and whichever thread started whatever.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -36,14 +37,8 @@ class Keeper:
     """End one process and remove one folder as soon as this process is gone, or on `finish()`."""
 
     def __init__(self) -> None:
-        self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", SCRIPT, "soniq-sa-keeper"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        self._shell = _start_shell()
+        self._told: list[bytes] = []
 
     def end(self, pid: int, *, signal: str = "KILL") -> None:
         """Name the process and the signal (without SIG) to end it with; a later call replaces an earlier one."""
@@ -67,11 +62,32 @@ class Keeper:
         self._close()
 
     def _tell(self, line: str) -> None:
-        if self._shell.stdin is not None and not self._shell.stdin.closed:
-            self._shell.stdin.write(line.encode() + b"\n")
-            self._shell.stdin.flush()
+        if self._shell.stdin is None or self._shell.stdin.closed:
+            return
+        self._told.append(line.encode() + b"\n")
+        try:
+            self._send(self._told[-1:])
+        except BrokenPipeError:  # a Ctrl-C has met the shell before it was in its own session
+            self._close()
+            self._shell = _start_shell()
+            self._send(self._told)
+
+    def _send(self, lines: list[bytes]) -> None:
+        if self._shell.stdin is not None:
+            os.write(self._shell.stdin.fileno(), b"".join(lines))
 
     def _close(self) -> None:
         if self._shell.stdin is not None:
             self._shell.stdin.close()
         self._shell.wait()
+
+
+def _start_shell() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["/bin/sh", "-c", SCRIPT, "soniq-sa-keeper"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
