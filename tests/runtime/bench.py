@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
@@ -69,6 +69,21 @@ class Bench:
         """Work until nothing is due."""
         async with asyncio.timeout(PATIENCE):
             await Worker(self.soniq, run_once=True, **options).run()
+
+    async def take_away(self, *, claims: int = 1) -> None:
+        """Give every job that runs to another worker that lives, as if it had claimed so often since."""
+        other = uuid4()
+        await self.rows(
+            "INSERT INTO soniq_workers (id, name, expires_at) "
+            "VALUES (:id, 'another', now() + interval '1 hour')",
+            id=other,
+        )
+        await self.rows(
+            "UPDATE soniq_jobs SET claims = claims + :claims, worker_id = :id "
+            "WHERE state = 'processing'",
+            claims=claims,
+            id=other,
+        )
 
     async def add(self, *entities: Any) -> None:
         """Commit entities, which stay readable."""

@@ -329,7 +329,7 @@ async def test_a_worker_that_lost_the_job_stores_no_result(bench: Bench, kind: s
     handle = await bench.soniq.enqueue(task)
     async with bench.worker(concurrency=1):
         await bench.until(began.is_set, "the handler to begin")
-        await bench.rows("UPDATE soniq_jobs SET claims = claims + 1, worker_id = gen_random_uuid()")
+        await bench.take_away()
         before = await bench.row(handle)
         leave.set()
         await bench.until_state(await bench.soniq.enqueue(next_one), "done", PROMPT)

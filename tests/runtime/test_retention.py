@@ -375,7 +375,7 @@ async def test_a_worker_that_lost_the_job_deletes_nothing(bench: Bench) -> None:
     handle = await bench.soniq.enqueue(bench.task(retention=0)(hold))
     async with bench.worker(concurrency=1):
         await began.wait()
-        await bench.rows("UPDATE soniq_jobs SET claims = 9, worker_id = :id", id=uuid4())
+        await bench.take_away(claims=8)
         leave.set()
         await bench.until(lambda: bool(bench.events_of(JobLost)), "the loss to be noticed")
         other = await bench.soniq.enqueue(next_one)

@@ -121,7 +121,7 @@ async def test_a_worker_that_has_lost_the_job_commits_nothing(bench: Bench, kind
     handle = await bench.soniq.enqueue(work if kind == "sync" else work_async)
     async with bench.worker():
         await asyncio.to_thread(reached.wait, 20)
-        await bench.rows("UPDATE soniq_jobs SET claims = claims + 1, worker_id = gen_random_uuid()")
+        await bench.take_away()
         release.set()
         await bench.until(lambda: bool(raised), "the refusal")
     assert raised == ["LeaseLostError"]
