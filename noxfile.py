@@ -165,6 +165,14 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def plans(session: nox.Session) -> None:
+    """Check the plans of the hot statements with a million rows in every state: about two minutes."""
+    session.install(PACKAGE, "--group", "test")
+    session.env["SONIQ_TEST_PLAN_ROWS"] = "0,100000,1000000"
+    session.run("pytest", "tests/plans", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against bare asyncpg and PgQueuer; arguments go to `python -m tests.bench`."""
     session.install(".[embedded,psycopg]", "pgqueuer==1.6.*", "psutil>=6")

@@ -24,10 +24,14 @@ DEADLINE = 10.0
 
 _PLANS = text(
     "SELECT set_config(name, value, false)"
-    " FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), ('enable_sort', 'off'))"
+    " FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), ('enable_sort', 'off'),"
+    " ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),"
+    " ('jit', 'off'))"
     " AS setting(name, value) WHERE pg_backend_pid() = :pid"
 )
-"""Plan each statement once, and never sort a backlog that an index holds in order.
+"""Plan each statement once, never sort a backlog that an index holds in order, and never read a table
+as a whole: a worker plans while the table is empty, and keeps the plan. A plan that has to do what is
+off counts as very expensive, and would be compiled each time: so no JIT.
 
 Behind a pooler, which would lend the settings to others, the backend is another one than the client
 was told, and nothing is set.

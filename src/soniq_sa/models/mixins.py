@@ -189,7 +189,7 @@ class JobMixin(TableMixin):
         )
         _partial_index(
             f"ix_{table.name}_suspect_1",
-            [columns.queue, columns.priority, columns.run_at, columns.id],
+            [columns.queue, columns.run_at, columns.id],
             f"state = '{JobState.QUEUED}' AND crashes >= {SUSPECT_CRASHES}",
         )
         _partial_index(

@@ -94,7 +94,7 @@ def _pick(models: Models, *, suspects: bool) -> CTE:
             jobs.c.queue == served.c.queues,
             jobs.c.task == any_(array("tasks", Text())),
         )
-        .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
+        .order_by(*([] if suspects else [jobs.c.priority]), jobs.c.run_at, jobs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .correlate(served)

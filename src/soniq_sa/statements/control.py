@@ -35,7 +35,7 @@ from soniq_sa.models.roles import Models
 from soniq_sa.retention import Retention
 from soniq_sa.statements.removal import remove_jobs
 from soniq_sa.statements.retention import keep_until
-from soniq_sa.statements.rows import SECOND, state_is
+from soniq_sa.statements.rows import SECOND, has_state
 from soniq_sa.states import JobState
 
 _WAITING = (JobState.SCHEDULED.value, JobState.QUEUED.value)
@@ -90,7 +90,7 @@ def hurry_retry(models: Models) -> Update:
     jobs = models.jobs
     return (
         update(jobs)
-        .where(_one(jobs), state_is(jobs, JobState.SCHEDULED), jobs.c.attempts > 0)
+        .where(_one(jobs), has_state(jobs, JobState.SCHEDULED), jobs.c.attempts > 0)
         .values(run_at=func.clock_timestamp(), state=literal_column(f"'{JobState.QUEUED}'"))
         .returning(jobs.c.queue)
     )

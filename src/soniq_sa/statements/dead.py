@@ -42,7 +42,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from soniq_sa.dead_filter import DeadFilter
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.removal import remove_jobs
-from soniq_sa.statements.rows import SECOND, array, due_time, state_is, state_until
+from soniq_sa.statements.rows import SECOND, array, due_time, has_state, state_is, state_until
 from soniq_sa.states import JobState
 
 SET_ANEW = frozenset({
@@ -94,7 +94,7 @@ def find_dead(models: Models, *, locked: bool = False) -> Executable:
     """Return a dead job as `list_dead` does. Parameter: dead_id. locked: Keep others from it."""
     jobs = models.jobs
     found = select(*_shown(jobs)).where(
-        jobs.c.id == bindparam("dead_id", type_=Uuid()), state_is(jobs, JobState.DEAD)
+        jobs.c.id == bindparam("dead_id", type_=Uuid()), has_state(jobs, JobState.DEAD)
     )
     return found.with_for_update() if locked else found
 
@@ -176,7 +176,7 @@ def set_dead_tags(models: Models) -> Update:
         update(jobs)
         .where(
             jobs.c.id == bindparam("dead_id", type_=Uuid()),
-            state_is(jobs, JobState.DEAD),
+            has_state(jobs, JobState.DEAD),
         )
         .values(tags=cast(bindparam("new_tags", type_=Text()), JSONB))
     )
@@ -192,7 +192,7 @@ def _replay(models: Models, which: ColumnElement[bool]) -> Executable:
     copied = [column for column in jobs.c if _is_copied(column)]
     counted = (
         update(jobs)
-        .where(which, state_is(jobs, JobState.DEAD))
+        .where(which, has_state(jobs, JobState.DEAD))
         .values(replays=func.coalesce(jobs.c.replays, 0) + 1)
         .returning(jobs.c.id, jobs.c.finished_at, *copied)
         .cte("counted")
@@ -252,7 +252,7 @@ def _is_copied(column: Column[Any]) -> bool:
 
 
 def _delete(models: Models, which: ColumnElement[bool]) -> Executable:
-    return remove_jobs(models, which, state_is(models.jobs, JobState.DEAD))
+    return remove_jobs(models, which, has_state(models.jobs, JobState.DEAD))
 
 
 def _picked(jobs: Table, filters: DeadFilter, *, following: bool) -> ColumnElement[bool]:

@@ -76,7 +76,12 @@ def finish_with_results(models: Models, retention: Retention) -> Update:
     ended = rows("ended", ids=Uuid(), claim_numbers=Integer(), results=Text())
     return (
         update(jobs)
-        .where(jobs.c.id == ended.c.ids, jobs.c.claims == ended.c.claim_numbers, _fence(jobs))
+        .where(
+            _among(jobs),
+            jobs.c.id == ended.c.ids,
+            jobs.c.claims == ended.c.claim_numbers,
+            _fence(jobs),
+        )
         .values({**_done(jobs, retention), "result": cast(ended.c.results, JSONB)})
         .returning(jobs.c.id)
     )
@@ -139,6 +144,7 @@ def _write_ends(jobs: Table, ended: TableValuedAlias, retention: Retention) -> U
     return (
         update(jobs)
         .where(
+            _among(jobs),
             jobs.c.id == ended.c.ids,
             jobs.c.claims == ended.c.claim_numbers,
             _fence(jobs),
@@ -188,6 +194,7 @@ def release_jobs(models: Models, retention: Retention) -> Update:
     return (
         update(jobs)
         .where(
+            _among(jobs),
             jobs.c.id == left.c.ids,
             jobs.c.claims == left.c.claim_numbers,
             _fence(jobs),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Double, Integer, Text, Uuid, and_, func, select
+from sqlalchemy import Double, Integer, Text, Uuid, and_, any_, func, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from soniq_sa.models.roles import Models
-from soniq_sa.statements.rows import rows
+from soniq_sa.statements.rows import array, rows
 
 
 def write_progress(models: Models) -> Insert:
@@ -26,6 +26,7 @@ def write_progress(models: Models) -> Insert:
         notes=Text(),
     )
     held = and_(
+        jobs.c.id == any_(array("ids", Uuid())),
         jobs.c.id == said.c.ids,
         jobs.c.claims == said.c.claim_numbers,
         jobs.c.worker_id == said.c.owners,

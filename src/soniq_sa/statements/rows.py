@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    true,
 )
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -42,6 +43,11 @@ def rows(alias: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
 def state_is(jobs: Table, state: JobState) -> ColumnElement[bool]:
     """Return ``state = '...'`` as a literal, which a partial index can answer in any plan."""
     return jobs.c.state == literal_column(f"'{state}'")
+
+
+def has_state(jobs: Table, state: JobState) -> ColumnElement[bool]:
+    """Return the same in a form that no index answers, for rows that are found by their ids."""
+    return state_is(jobs, state).is_(true())
 
 
 def due_time(run_at: ColumnElement[Any], delay: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -61,8 +61,15 @@ def promote_due(models: Models) -> Update:
 def next_due(models: Models) -> Executable:
     """Return the seconds until the next scheduled job is due; None if there is none."""
     jobs = models.jobs
-    left = func.extract("epoch", func.min(jobs.c.run_at) - func.clock_timestamp())
-    return select(left.cast(Double)).where(state_is(jobs, JobState.SCHEDULED))
+    first = (
+        select(jobs.c.run_at)
+        .where(state_is(jobs, JobState.SCHEDULED))
+        .order_by(jobs.c.run_at)
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    left = func.extract("epoch", first - func.clock_timestamp())
+    return select(left.cast(Double))
 
 
 def owned_jobs(models: Models) -> Executable:
@@ -242,7 +249,10 @@ def _put_back(jobs: Table, retention: Retention, lost: ColumnElement[bool]) -> U
     unwanted = jobs.c.cancel_requested_at.is_not(None)
     return (
         update(jobs)
-        .where(jobs.c.id == found.c.id)
+        .where(
+            jobs.c.id == any_(func.array(select(found.c.id).scalar_subquery())),
+            jobs.c.id == found.c.id,
+        )
         .values(
             state=case(
                 (unwanted, literal_column(f"'{JobState.CANCELLED}'")),
