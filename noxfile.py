@@ -174,6 +174,7 @@ def plans(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against bare asyncpg and PgQueuer; arguments go to `python -m tests.bench`."""
-    session.install(".[embedded,psycopg]", "pgqueuer==1.6.*", "psutil>=6")
+    """Measure beside bare asyncpg, pgbench and the rivals; arguments go to `python -m tests.bench`."""
+    session.install(".[embedded,psycopg]", "psutil>=6", "uvloop")
+    session.env["SONIQ_BENCH_ENVIRONMENTS"] = str(Path(session.cache_dir) / "bench-rivals")
     session.run("python", "-m", "tests.bench", *session.posargs)

@@ -11,7 +11,7 @@ import psutil
 
 from tests.bench.server import Server
 
-_PACKAGES = ("soniq-sa", "SQLAlchemy", "asyncpg", "psycopg", "pydantic", "pgqueuer", "uvloop")
+_PACKAGES = ("soniq-sa", "SQLAlchemy", "asyncpg", "psycopg", "pydantic", "uvloop")
 
 
 def describe(server: Server) -> dict[str, str]:

@@ -1,89 +1,141 @@
-"""What was measured, and what is made of it."""
+"""What was measured, and what is made of it.
+
+Every run of a case gives one number per figure. The table shows the middle of the runs; a ratio is the
+middle of the ratios of runs that stood beside each other, so that a machine that grows slower does not
+turn into a difference between systems.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.bench.meter import Figures
+from tests.bench.svg import Plot
 
-Reduce = Callable[[Sequence[float]], float]
+Figures = Mapping[str, float]
+"""The numbers of one run. NaN: not known here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One column: ``reduce`` makes one number of what all runs put into the figure ``source``."""
+    """One column: a figure with its unit and its digits."""
 
-    name: str
-    source: str
+    figure: str
     unit: str
     digits: int = 0
-    reduce: Reduce = statistics.median
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
-    """One line of the table of ratios: a measure of ``ours`` over the same of ``other``.
+class Target:
+    """One line of the table of targets: a figure of ``ours``, over the same of ``other`` if there is one.
 
-    Without ``other`` the measure itself is compared. ``most`` and ``least`` are the targets.
+    work: What has to be reached, for people. most and least: The bounds; without any it is reported.
     """
 
-    measure: str
+    work: str
+    figure: str
     ours: str
     other: str | None = None
     most: float | None = None
     least: float | None = None
 
+    @property
+    def bound(self) -> str:
+        """Return the bound as text."""
+        if self.most is not None:
+            return f"<= {self.most:g}"
+        return f">= {self.least:g}" if self.least is not None else ""
+
+    def met_by(self, value: float) -> bool | None:
+        """Tell whether ``value`` is good enough; None where there is no bound."""
+        if self.most is None and self.least is None:
+            return None
+        return (self.most is None or value <= self.most) and (
+            self.least is None or value >= self.least
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target, what was reached, and how far the runs lay apart."""
+
+    target: Target
+    value: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the target is met; None where there is none."""
+        return self.target.met_by(self.value)
+
 
 @dataclass(slots=True)
 class Results:
-    """All figures of one benchmark, by system."""
+    """All figures of one benchmark, by case."""
 
     name: str
     title: str
     measures: Sequence[Measure]
-    ratios: Sequence[Ratio]
+    targets: Sequence[Target] = ()
     notes: Sequence[str] = ()
-    figures: dict[str, Figures] = field(default_factory=dict)
+    runs: dict[str, list[Figures]] = field(default_factory=dict)
+    plots: list[Plot] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
-    def add(self, system: str, figures: Figures) -> None:
-        """Take in what one run of ``system`` gave."""
-        mine = self.figures.setdefault(system, {})
-        for source, values in figures.items():
+    def add(self, case: str, figures: Figures) -> None:
+        """Take in what one run of ``case`` gave."""
+        self.runs.setdefault(case, []).append(figures)
+
+    def values(self, case: str, figure: str) -> list[float]:
+        """Return a figure of every run, NaN where it is not known."""
+        return [run.get(figure, math.nan) for run in self.runs.get(case, [])]
+
+    def value(self, case: str, figure: str) -> float:
+        """Return the middle of a figure, NaN if it was not measured."""
+        return _middle(self.values(case, figure))
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Yield each line of the table of targets that was measured."""
+        for target in self.targets:
+            values = self._compared(target)
             known = [value for value in values if not math.isnan(value)]
-            mine.setdefault(source, []).extend(known)
+            if known:
+                unit = "" if target.other else self._measure(target.figure).unit
+                yield Verdict(target, _middle(known), min(known), max(known), unit)
 
-    def value(self, system: str, measure: str) -> float:
-        """Return a measure of ``system``, NaN if it was not measured."""
-        one = next(one for one in self.measures if one.name == measure)
-        values = self.figures.get(system, {}).get(one.source, [])
-        return one.reduce(values) if values else math.nan
+    def _measure(self, figure: str) -> Measure:
+        return next(one for one in self.measures if one.figure == figure)
 
-    def compare(self) -> Iterable[tuple[Ratio, float, bool | None]]:
-        """Yield each line of the table of ratios: what, how much, and whether it meets its target."""
-        for ratio in self.ratios:
-            value = self.value(ratio.ours, ratio.measure)
-            if ratio.other is not None:
-                value /= self.value(ratio.other, ratio.measure) or math.nan
-            if not math.isnan(value):
-                yield ratio, value, _meets(ratio, value)
+    def _compared(self, target: Target) -> list[float]:
+        ours = self.values(target.ours, target.figure)
+        if target.other is None:
+            return ours
+        others = self.values(target.other, target.figure)
+        return [mine / theirs for mine, theirs in zip(ours, others, strict=False) if theirs > 0]
 
 
-def _meets(ratio: Ratio, value: float) -> bool | None:
-    if ratio.most is None and ratio.least is None:
-        return None
-    return (ratio.most is None or value <= ratio.most) and (
-        ratio.least is None or value >= ratio.least
-    )
+def _middle(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.median(known) if known else math.nan
 
 
-def percentile(percent: float) -> Reduce:
-    """Return what picks the value below which ``percent`` of all values lie."""
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that so many percent of all do not exceed; NaN for no values."""
+    ordered = sorted(values)
+    if not ordered:
+        return math.nan
+    return ordered[min(len(ordered) - 1, math.ceil(percent / 100 * len(ordered)) - 1)]
 
-    def pick(values: Sequence[float]) -> float:
-        ordered = sorted(values)
-        return ordered[min(len(ordered) - 1, math.ceil(percent / 100 * len(ordered)) - 1)]
 
-    return pick
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return what is told of waiting times."""
+    return {
+        "p50": percentile(values, 50),
+        "p95": percentile(values, 95),
+        "p99": percentile(values, 99),
+        "max": max(values, default=math.nan),
+    }

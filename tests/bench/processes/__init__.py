@@ -1,1 +1,1 @@
-"""The processes that the benchmarks start: workers and producers, each run with ``python -m``."""
+"""The processes of soniq-sa and of bare asyncpg, each run with ``python -m``."""

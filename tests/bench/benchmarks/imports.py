@@ -12,9 +12,8 @@ import sys
 from tempfile import TemporaryDirectory
 
 from tests.bench.child import ROOT
-from tests.bench.meter import Figures
 from tests.bench.plan import Plan
-from tests.bench.results import Measure, Ratio, Results
+from tests.bench.results import Figures, Measure, Results, Target
 
 NAME = "imports"
 ONCE_A_RUN = 3
@@ -41,20 +40,17 @@ print(time.perf_counter() - wall, time.process_time() - cpu)
 """
 
 
-def imports(plan: Plan) -> Results:
+def measure(plan: Plan) -> Results:
     """Import in fresh interpreters, three times a run."""
     title = f"import, {plan.runs * ONCE_A_RUN} fresh interpreters each"
-    results = Results(NAME, title, _MEASURES, _RATIOS, _NOTES)
+    results = Results(NAME, title, _MEASURES, _TARGETS, _NOTES)
     with TemporaryDirectory(prefix="soniq-bench-") as bytecode:
         _import(_IMPORTS[_EVERY], bytecode)  # compiles
-        for name in plan.interleave(NAME, tuple(_IMPORTS)):
-            for _ in range(ONCE_A_RUN):
-                results.add(name, _import(_IMPORTS[name], bytecode))
+        for name in plan.interleave(NAME, tuple(_IMPORTS), runs=ONCE_A_RUN * plan.runs):
+            results.add(name, _import(_IMPORTS[name], bytecode))
     for added, more, less in ((_ADDED, _BARE, _BASE), (_ADDED_ALL, _EVERY, _USED)):
-        results.figures[added] = {
-            one.source: [results.value(more, one.name) - results.value(less, one.name)]
-            for one in _MEASURES
-        }
+        names = [one.figure for one in _MEASURES]
+        results.add(added, {n: results.value(more, n) - results.value(less, n) for n in names})
     return results
 
 
@@ -67,15 +63,13 @@ def _import(statement: str, bytecode: str) -> Figures:
         program, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     wall, cpu = (float(seconds) * 1000 for seconds in run.stdout.split())
-    return {"wall": [wall], "cpu": [cpu]}
+    return {"wall": wall, "cpu": cpu}
 
 
-_MEASURES = (Measure("wall", "wall", "ms", 1), Measure("CPU", "cpu", "ms", 1))
-_RATIOS = (
-    Ratio("CPU", _ADDED, most=80),
-    Ratio("CPU", _ADDED_ALL, most=80),
-    Ratio("CPU", _EVERY, _USED),
-    Ratio("CPU", _EVERY, _BASE),
+_MEASURES = (Measure("wall", "ms", 1), Measure("cpu", "ms CPU", 1))
+_TARGETS = (
+    Target("import soniq_sa: added to SQLAlchemy", "cpu", _ADDED, most=80),
+    Target("every name of soniq_sa: added to SQLAlchemy as it is used", "cpu", _ADDED_ALL, most=80),
 )
 _NOTES = (
     f"{_USED}: with its ORM, asyncio and PostgreSQL parts.",

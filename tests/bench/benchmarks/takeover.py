@@ -18,11 +18,10 @@ from sqlalchemy import Engine, create_engine, make_url
 from soniq_sa import SoniqSession
 from tests.bench.app import hold
 from tests.bench.cells import Cells, new_cells
-from tests.bench.child import SONIQ_WORKER, Child, running
-from tests.bench.meter import Figures
-from tests.bench.plan import Plan
-from tests.bench.preparing import prepare_tables
-from tests.bench.results import Measure, Ratio, Results
+from tests.bench.child import Child, finished, running
+from tests.bench.plan import Plan, attempt
+from tests.bench.results import Figures, Measure, Results, Target
+from tests.bench.systems import OURS, WORKER
 
 NAME = "takeover"
 
@@ -35,13 +34,14 @@ _SERVER_UP_FOR = 16.0
 _MOST_JOBS = 200
 
 
-def takeover(plan: Plan) -> Results:
+def measure(plan: Plan) -> Results:
     """Kill one of two workers, settled and fresh in turn."""
     title = "takeover of a running job after SIGKILL of its worker, two workers, default settings"
-    results = Results(NAME, title, _MEASURES, _RATIOS, _NOTES)
+    results = Results(NAME, title, _MEASURES, _TARGETS, _NOTES)
     _await_age(plan)
     for case in plan.interleave(NAME, (_SETTLED, _FRESH)):
-        results.add(case, _kill_once(plan, settled=case == _SETTLED))
+        settled = case == _SETTLED
+        attempt(results, case, lambda s=settled: _kill_once(plan, settled=s))  # type: ignore[misc]
     return results
 
 
@@ -63,11 +63,11 @@ def _kill_once(plan: Plan, *, settled: bool) -> Figures:
         killed_at = time.monotonic_ns()
         os.kill(victim.pid, signal.SIGKILL)
         survivor.wait_for(lambda: starts[4 * job + 3] > 0, "the second start")
-        return {"seconds": [(starts[4 * job + 3] - killed_at) / 1e9]}
+        return {"wait": (starts[4 * job + 3] - killed_at) / 1e9}
 
 
 def _worker(stack: ExitStack, url: str, starts: Cells) -> Child:
-    return stack.enter_context(running(SONIQ_WORKER, url, starts))
+    return stack.enter_context(running(WORKER, url, starts))
 
 
 def _give_job(engine: Engine, starts: Cells, worker: Child) -> int:
@@ -95,25 +95,21 @@ def _let_settle(last: Child, watcher: psycopg.Connection, workers: int) -> None:
 def _await_age(plan: Plan) -> None:
     """Wait until the server has been up for longer than a lease."""
     left = "SELECT %s - extract(epoch FROM now() - pg_postmaster_start_time())::float8"
-    (seconds,) = plan.server.ask(left, _SERVER_UP_FOR)
-    time.sleep(max(0.0, float(str(seconds))))
+    time.sleep(max(0.0, plan.server.number(left, _SERVER_UP_FOR)))
 
 
 @contextmanager
 def _engine(url: str) -> Iterator[Engine]:
-    prepare_tables(url)
+    finished(OURS.command("prepare", 0), url)
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     yield engine
     engine.dispose()
 
 
-_MEASURES = (
-    Measure("median", "seconds", "s", 2),
-    Measure("longest", "seconds", "s", 2, max),
-)
-_RATIOS = (
-    Ratio("longest", _SETTLED, most=3),
-    Ratio("longest", _FRESH, most=3),
+_MEASURES = (Measure("wait", "s", 2),)
+_TARGETS = (
+    Target("takeover from a killed worker", "wait", _SETTLED, most=3),
+    Target("takeover from a worker killed in its first second", "wait", _FRESH, most=3),
 )
 _NOTES = (
     f"{_SETTLED}: both workers have been up for more than a heartbeat.",
