@@ -4,9 +4,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from soniq_sa import JobHandle, Soniq
+from soniq_sa.localserver.databases import libpq_url
 from tests.runtime.bench import LONG_POLL, Bench
 from tests.runtime.models import Base
 
@@ -224,6 +226,30 @@ async def test_a_new_job_wakes_an_idle_worker_through_another_connection(bench: 
                 handle = session.enqueue(note)
             await bench.until_state(handle, "done")
     await producer.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "least", "most"), [(0.0, 6, 15), (0.3, 1, 5)], ids=["quick", "slow"]
+)
+async def test_only_quick_jobs_are_claimed_ahead_and_never_many(
+    bench: Bench, seconds: float, least: int, most: int
+) -> None:
+    """With 5 slots: 5 that run, 5 that wait or have ended, and 5 whose ends are being written."""
+    claimed: list[int] = []
+    count = "SELECT count(*) FROM soniq_jobs WHERE state = 'processing'"
+    with psycopg.connect(libpq_url(bench.url), autocommit=True) as watcher:
+
+        @bench.task()
+        async def look() -> None:
+            row = watcher.execute(count).fetchone()
+            assert row is not None
+            claimed.append(row[0])
+            await asyncio.sleep(seconds)
+
+        async with bench.sessions.begin() as session:
+            session.enqueue_many(look, [{}] * (20 if seconds else 300))
+        await bench.run_once(concurrency=5)
+    assert least <= max(claimed) <= most
 
 
 async def test_run_once_works_until_nothing_is_due_and_returns(bench: Bench) -> None:

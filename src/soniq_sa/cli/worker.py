@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import threading
@@ -17,6 +18,8 @@ from soniq_sa.runtime.worker import Worker
 from soniq_sa.settings import load_settings
 
 _EXIT_GRACE = 1.0
+_NEW_OBJECTS = 10_000
+"""Those of a few batches of jobs: so many more than there were make the collector look."""
 
 
 class LogLevel(StrEnum):
@@ -101,9 +104,21 @@ def worker(
         job_timeout=job_timeout,
         **retention,
     )
+    _collect_rarely()
     with asyncio.Runner() as runner:
         runner.run(process.run(handle_signals=True))
         _exit_soon()
+
+
+def _collect_rarely() -> None:
+    """Keep the cyclic garbage collector from looking at running jobs again and again.
+
+    A batch of jobs is more new objects than its usual threshold, and all of them are in use; what was
+    imported stays as long as the process. Most garbage has no cycles and does not wait for it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS)
 
 
 def _exit_soon() -> None:

@@ -1,9 +1,12 @@
 """Keeps the slots full.
 
 One claim takes as many jobs as there are free slots. While jobs are over in a moment, the next batch
-is taken before the last one is finished (at most once more the concurrency), so that neither the
-handlers nor the database wait for each other; while they are slow nothing is taken ahead, because a
-job that waits here cannot be run by an idle worker elsewhere.
+is taken ahead, so that neither the handlers nor the database wait for each other: PostgreSQL finishes
+one batch and claims another while the handlers of a third run. While they are slow nothing is taken
+ahead, because a job that waits here cannot be run by an idle worker elsewhere.
+
+At most twice the concurrency is claimed and without an end that is on its way to PostgreSQL: so much,
+and no more, may be started again if the worker dies.
 
 A claim whose answer was lost may have given jobs to this worker that it does not know of. So after
 every trouble, at each beat while it holds jobs, and once in a lease while it holds none, the worker
@@ -143,7 +146,8 @@ class Claimer(Service):
 
     def _room(self) -> int:
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
-        return self._concurrency + ahead - len(self._held)
+        ending = min(self._held.sent, self._concurrency)
+        return self._concurrency + ahead - (len(self._held) - ending)
 
     async def _take(self, statement: Executable, limit: int) -> list[HeldJob]:
         """Claim up to ``limit`` jobs, and have them run."""

@@ -102,9 +102,14 @@ def _aware(moment: datetime) -> datetime:
 
 @dataclass(slots=True)
 class HeldJobs:
-    """Every job between its claim and the commit of its end."""
+    """Every job between its claim and the commit of its end.
+
+    sent: How many of them have ended, and their ends are on their way: if the worker dies now, PostgreSQL
+    commits them all the same.
+    """
 
     by_fence: dict[tuple[UUID, int], HeldJob] = field(default_factory=dict)
+    sent: int = 0
 
     def add(self, job: HeldJob) -> None:
         """Note a claimed job."""

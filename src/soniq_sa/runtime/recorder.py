@@ -120,11 +120,14 @@ class Recorder(Service):
         batch = self._ended[:_BATCH]
         if not batch:
             return None
+        self._held.sent = len(batch)
         try:
             await self._write(batch)
         except DatabaseAway:
             self._repeating = True
             raise
+        finally:
+            self._held.sent = 0
         self._repeating = False
         self._forget(batch)
         if asyncio.get_running_loop().time() < self._awaited_until:

@@ -2,8 +2,9 @@
 
     start() ──▶ run_once() ──▶ sleep until the pause is over, or wake() ──▶ run_once() ──▶ … stop()
 
-``run_once`` returns the seconds until it wants to run again; None means: not until woken. If the
-database is away the service says so, waits with growing pauses, and comes back by itself.
+``run_once`` returns the seconds until it wants to run again; None means: not until woken, and 0: before
+anything else that is ready, so it must have waited for something itself. If the database is away the
+service says so, waits with growing pauses, and comes back by itself.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Service(ABC):
                 await wait(self._stopping, self._backoff.next())
             else:
                 self._note_back()
-                await wait(self._wake, pause)
+                if pause != 0:
+                    await wait(self._wake, pause)
 
     def _note_lost(self, error: DatabaseAway) -> float:
         pause = self._backoff.next()

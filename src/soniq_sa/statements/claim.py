@@ -15,11 +15,13 @@ from sqlalchemy import (
     Double,
     Executable,
     Integer,
+    Table,
     Text,
     Update,
     Uuid,
     any_,
     bindparam,
+    case,
     cast,
     extract,
     func,
@@ -68,11 +70,17 @@ def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
             jobs.c.claims,
             jobs.c.created_at,
             jobs.c.timeout,
-            (_epoch(jobs.c.expires_at) - _epoch(func.clock_timestamp())).label("seconds_left"),
+            _seconds_left(jobs).label("seconds_left"),
             cast(jobs.c.tags, Text).label("tags"),
             cast(jobs.c.headers, Text).label("headers"),
         )
     )
+
+
+def _seconds_left(jobs: Table) -> ColumnElement[Any]:
+    """Return how long a job may still be run; NULL, and nothing to compute, for most jobs."""
+    left = _epoch(jobs.c.expires_at) - _epoch(func.clock_timestamp())
+    return case((jobs.c.expires_at.is_not(None), left))
 
 
 def _epoch(moment: ColumnElement[Any]) -> ColumnElement[Any]:
