@@ -150,11 +150,12 @@ class Actor:
         self, queues: list[str], tasks: list[str], limit: int, *, suspects: bool, heard: bool
     ) -> list[HeldJob]:
         """Claim jobs and begin to run them; or, if the answer is not heard, do not know of them."""
+        asked_at = asyncio.get_running_loop().time()
         rows = await self._link.execute(
             self._claims[suspects],
             {"queues": queues, "tasks": tasks, "limit": limit, "owner": self.id},
         )
-        jobs = [HeldJob(self.id, *row) for row in rows]
+        jobs = [HeldJob(self.id, asked_at, *row) for row in rows]
         if heard:
             self.held |= {(job.id, job.claims): job for job in jobs}
             self.parts.runner.add(jobs)

@@ -154,6 +154,7 @@ class Claimer(Service):
         self._queues.append(self._queues.pop(0))
         worker_id = self._lease.worker_id
         self._unsure = True
+        asked_at = self._now()
         rows = await self.link.fetch(
             statement,
             {
@@ -164,7 +165,7 @@ class Claimer(Service):
             },
         )
         self._unsure = False
-        jobs = [HeldJob(worker_id, *row) for row in rows]
+        jobs = [HeldJob(worker_id, asked_at, *row) for row in rows]
         jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
         for job in jobs:
             self._held.add(job)

@@ -38,9 +38,14 @@ class JobDesk:
 
 @dataclass(slots=True, eq=False)
 class HeldJob:
-    """A claimed job. The fence is ``(id, claims, worker_id)``, as they were at the claim."""
+    """A claimed job. The fence is ``(id, claims, worker_id)``, as they were at the claim.
+
+    asked_at: When its claim was sent, by the clock of the loop. What is left of its lifetime counts from
+    there: the answer may have waited for handlers, and a job must not begin after its end.
+    """
 
     worker_id: UUID
+    asked_at: float
     id: UUID
     task: str
     queue: str
@@ -69,7 +74,7 @@ class HeldJob:
         if self.run_at.tzinfo is None or self.created_at.tzinfo is None:
             self.run_at, self.created_at = _aware(self.run_at), _aware(self.created_at)
         if self.seconds_left is not None:
-            self.expires = asyncio.get_running_loop().time() + self.seconds_left
+            self.expires = self.asked_at + self.seconds_left
 
     def context(self, desk: JobDesk) -> JobContext:
         """Return what the handler sees of the job."""
