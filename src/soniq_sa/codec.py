@@ -11,6 +11,7 @@ more than 1 MiB, and values that would come back as something else.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +36,7 @@ from typing_extensions import TypedDict
 from soniq_sa.annotations import aware, is_exact
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
-from soniq_sa.json_text import as_jsonb, dump, storable_text
+from soniq_sa.json_text import as_jsonb, dump, storable, storable_text
 from soniq_sa.options import JobOptions, shown
 from soniq_sa.results import CONFIG, ResultCodec
 from soniq_sa.signature import NO_PARAMETERS, EntityParameter, Injection, Parameters, Shape
@@ -45,12 +46,17 @@ _REMEDIES = {"timezone_aware": ", which has none: write datetime.now(UTC)"}
 
 @dataclass(slots=True)
 class Encoded:
-    """The arguments of one job: as JSON values, as text, and the entities that have no key yet."""
+    """The arguments of one job: as JSON text, and the entities that have no key yet."""
 
-    values: dict[str, Any]
     text: str
-    references: list[Reference] = field(default_factory=list)
-    unresolved: list[Unresolved] = field(default_factory=list)
+    references: Sequence[Reference] = ()
+    unresolved: Sequence[Unresolved] = ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the arguments as JSON values, new ones each time."""
+        values: dict[str, Any] = json.loads(self.text)
+        return values
 
     def check(self, session: Session) -> None:
         """Refuse entities whose rows will not be there when the job in ``session`` is."""
@@ -61,19 +67,19 @@ class Encoded:
         """Take entities whose rows are committed; refuse others."""
         for reference in self.references:
             reference.check_committed()
-        self.references = []
+        self.references = ()
 
     def resolve(self, session: Session) -> None:
         """Put the key of every entity that has one by now, while ``session`` flushes, in its place."""
-        waiting = []
+        values, waiting = self.values, []
         for one in self.unresolved:
             key = one.reference.key_in_flush_of(session)
             if key is None:
                 waiting.append(one)
             else:
-                one.place(self.values, key)
+                one.place(values, key)
         self.unresolved = waiting
-        self.text = dump(self.values)
+        self.text = dump(values)
 
 
 @dataclass(slots=True)
@@ -92,6 +98,14 @@ class Unresolved:
             values[self.name][self.item] = key
 
 
+@dataclass(slots=True)
+class Found:
+    """The entities in the arguments of a call, and those of them that have no key yet."""
+
+    references: list[Reference] = field(default_factory=list)
+    unresolved: list[Unresolved] = field(default_factory=list)
+
+
 class Codec:
     """The arguments of one task. Built once, at the first use of the task."""
 
@@ -102,6 +116,8 @@ class Codec:
         """Prepare; raise `TaskDefinitionError` for a parameter that cannot be stored as JSON."""
         self.label = label
         self.parameters = parameters
+        self._subject = f"{label}(): the arguments"
+        self._known = frozenset(parameters.names)
         self._plain = self._adapter(self.parameters.plain)
         self._stored = self._adapter(
             {**self.parameters.plain, **dict.fromkeys(self.parameters.entities, Any)}
@@ -124,20 +140,13 @@ class Codec:
         """Check and encode the arguments of a call; raise `InvalidArgumentsError`."""
         arguments = self._bind(args, kwargs)
         if not self._keys:
-            values = self._encode_plain(arguments)
-            return Encoded(
-                values,
-                storable_text(values, f"{self.label}(): the arguments", InvalidArgumentsError),
-            )
+            return Encoded(self._encode_plain(arguments))
         plain = {name: value for name, value in arguments.items() if name not in self._keys}
-        values = self._encode_plain(plain)
-        encoded = Encoded(values, "")
+        values, found = json.loads(self._encode_plain(plain)), Found()
         for name in arguments.keys() & self._keys.keys():
-            values[name] = self._encode_entities(name, arguments[name], encoded)
-        encoded.text = storable_text(
-            values, f"{self.label}(): the arguments", InvalidArgumentsError
-        )
-        return encoded
+            values[name] = self._encode_entities(name, arguments[name], found)
+        text = storable_text(values, self._subject, InvalidArgumentsError)
+        return Encoded(text, found.references, found.unresolved)
 
     def decode(self, text: str) -> dict[str, Any]:
         """Return the keyword arguments held in ``text``; entities are still their keys."""
@@ -153,6 +162,8 @@ class Codec:
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         parameters = self.parameters
+        if not args and parameters.required <= kwargs.keys() <= self._known:
+            return dict(kwargs)
         if len(args) > len(parameters.positional):
             raise InvalidArgumentsError(
                 f"{self.label}() takes {len(parameters.positional)} positional arguments, "
@@ -180,19 +191,23 @@ class Codec:
             hint = " Give the arguments themselves: enqueue(task, **arguments)."
         return f"{self.label}() has no argument {name!r}.{hint}"
 
-    def _encode_plain(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _encode_plain(self, arguments: dict[str, Any]) -> str:
+        """Return arguments that are no entities as JSON; what is exact is not read back."""
+        serializer = self._plain.serializer
         try:
-            (checked,) = self._plain.validate_python((arguments,), strict=True)
-            (values,) = self._plain.dump_python((checked,), mode="json", by_alias=True)
+            checked = self._plain.validator.validate_python((arguments,), strict=True)
+            if self._exact:
+                written = serializer.to_json(checked, by_alias=True)[1:-1]
+                return storable(written, self._subject, InvalidArgumentsError)
+            (values,) = serializer.to_python(checked, mode="json", by_alias=True)
         except ValidationError as error:
             raise InvalidArgumentsError(described(error, self.label, "Arguments")) from error
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise InvalidArgumentsError(
                 f"{self.label}(): the arguments cannot be written as JSON: {error}."
             ) from error
-        if not self._exact:
-            self._check_round_trip(checked, values)
-        return dict(values)
+        self._check_round_trip(checked[0], values)
+        return storable_text(dict(values), self._subject, InvalidArgumentsError)
 
     def _check_round_trip(self, checked: dict[str, Any], values: dict[str, Any]) -> None:
         try:
@@ -216,16 +231,16 @@ class Codec:
                     f"handler as {shown(back[name])}. {self.remedy}"
                 )
 
-    def _encode_entities(self, name: str, value: Any, encoded: Encoded) -> Any:
+    def _encode_entities(self, name: str, value: Any, found: Found) -> Any:
         parameter = self.parameters.entities[name]
         if value is None and parameter.optional:
             return None
         if parameter.shape is Shape.ONE:
-            return self._refer(parameter, value, None, encoded)
+            return self._refer(parameter, value, None, found)
         if parameter.shape is Shape.LIST and isinstance(value, list | tuple):
-            return [self._refer(parameter, v, i, encoded) for i, v in enumerate(value)]
+            return [self._refer(parameter, v, i, found) for i, v in enumerate(value)]
         if parameter.shape is Shape.DICT and _has_text_keys(value):
-            return {k: self._refer(parameter, v, k, encoded) for k, v in value.items()}
+            return {k: self._refer(parameter, v, k, found) for k, v in value.items()}
         raise InvalidArgumentsError(
             f"{self.label}(): the argument {name!r} takes a {parameter.shape.value} of "
             f"{parameter.entity.__name__}{' by text' if parameter.shape is Shape.DICT else ''}, "
@@ -237,7 +252,7 @@ class Codec:
         parameter: EntityParameter,
         value: Any,
         item: int | str | None,
-        encoded: Encoded,
+        found: Found,
     ) -> Any:
         if value is None and parameter.item_optional:
             return None
@@ -247,10 +262,10 @@ class Codec:
                 f"{parameter.entity.__name__}, not {type(value).__name__}."
             )
         reference = Reference(value, self._keys[parameter.name])
-        encoded.references.append(reference)
+        found.references.append(reference)
         key = reference.key()
         if key is None:
-            encoded.unresolved.append(Unresolved(reference, parameter.name, item))
+            found.unresolved.append(Unresolved(reference, parameter.name, item))
         return key
 
     def _adapter(self, annotations: Mapping[str, Any]) -> TypeAdapter[Any]:

@@ -18,17 +18,30 @@ _VERSION = 7 << 76
 _VARIANT = 2 << 62
 _RANDOM_MASK = (1 << 62) - 1
 
+_RANDOM_BYTES = 10
+_DRAWN_AT_ONCE = 100
+
 _lock = threading.Lock()
 _millisecond = 0
 _counter = 0
+_drawn: list[int] = []
 
 
 def uuid7() -> UUID:
     """Return a UUIDv7 greater than every one returned before in this process."""
-    random = int.from_bytes(os.urandom(10))
     with _lock:
+        random = _draw()
         millisecond, counter = _tick(random >> 64)
     return UUID(int=millisecond << 80 | _VERSION | counter << 64 | _VARIANT | random & _RANDOM_MASK)
+
+
+def _draw() -> int:
+    """Return 80 random bits; one call of the system is enough for many."""
+    if not _drawn:
+        drawn = os.urandom(_DRAWN_AT_ONCE * _RANDOM_BYTES)
+        starts = range(0, len(drawn), _RANDOM_BYTES)
+        _drawn.extend(int.from_bytes(drawn[start : start + _RANDOM_BYTES]) for start in starts)
+    return _drawn.pop()
 
 
 def _tick(seed: int) -> tuple[int, int]:
@@ -43,4 +56,9 @@ def _tick(seed: int) -> tuple[int, int]:
     return _millisecond, _counter
 
 
-os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
+def _forget_after_fork() -> None:
+    """Draw anew in a forked child, which would repeat its parent's ids; the parent may hold the lock."""
+    globals().update(_lock=threading.Lock(), _drawn=[])
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

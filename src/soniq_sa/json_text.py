@@ -7,6 +7,7 @@ than 1 MiB.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ def storable_text(values: Any, subject: str, refusal: type[SoniqError]) -> str:
     """Return ``values`` as JSON; raise ``refusal``, naming ``subject``, if it cannot be stored."""
     try:
         text = dump(values)
-        size = len(text.encode())
+        written = text.encode()
     except UnicodeEncodeError as error:
         raise refusal(
             f"{subject} hold the lone surrogate {error.object[error.start]!a}, which PostgreSQL cannot "
@@ -29,17 +30,38 @@ def storable_text(values: Any, subject: str, refusal: type[SoniqError]) -> str:
         ) from error
     except (ValueError, TypeError, RecursionError) as error:
         raise refusal(f"{subject} cannot be written as JSON: {error}.") from error
+    _check(written, subject, refusal)
+    return text
+
+
+def storable(written: bytes, subject: str, refusal: type[SoniqError]) -> str:
+    """Return JSON that is written already; raise ``refusal`` if it cannot be stored.
+
+    It must come from values in which nothing is NaN or infinite. A text that is long enough for a number
+    with more digits than Python reads is read once.
+    """
+    if len(written) > sys.get_int_max_str_digits():
+        try:
+            json.loads(written)
+        except ValueError as error:
+            raise refusal(f"{subject} cannot be written as JSON: {error}.") from error
+    _check(written, subject, refusal)
+    return written.decode()
+
+
+def _check(written: bytes, subject: str, refusal: type[SoniqError]) -> None:
+    size = len(written)
     if size > MAX_BYTES:
         raise refusal(
             f"{subject} take {size:,} bytes as JSON, the limit is "
             f"{MAX_BYTES:,}. Store the value in a table and pass its key."
         )
-    brackets = text.count("[") + text.count("{")
-    if brackets > MAX_DEPTH and _is_deeper(values, MAX_DEPTH):
-        raise refusal(f"{subject} are nested deeper than {MAX_DEPTH} levels.")
-    if "\\u0000" in text and any("\0" in one for one in _texts(values)):
+    if size > MAX_DEPTH:
+        brackets = written.count(b"[") + written.count(b"{")
+        if brackets > MAX_DEPTH and _is_deeper(json.loads(written), MAX_DEPTH):
+            raise refusal(f"{subject} are nested deeper than {MAX_DEPTH} levels.")
+    if b"\\u0000" in written and any("\0" in one for one in _texts(json.loads(written))):
         raise refusal(f"{subject} hold U+0000, which PostgreSQL cannot store.")
-    return text
 
 
 def dump(values: Any) -> str:

@@ -104,11 +104,14 @@ class EnqueueOptions:
 
 def plain_columns(options: EnqueueOptions) -> dict[str, Any]:
     """Return the options that are columns as they stand, by attribute name; most jobs have none."""
-    return {
-        "timeout": options.timeout,
-        "tags": None if options.tags is None else list(options.tags),
-        "headers": None if options.headers is None else dict(options.headers),
-    }
+    columns: dict[str, Any] = {}
+    if options.timeout is not None:
+        columns["timeout"] = options.timeout
+    if options.tags is not None:
+        columns["tags"] = list(options.tags)
+    if options.headers is not None:
+        columns["headers"] = dict(options.headers)
+    return columns
 
 
 _KNOWN = tuple(JobOptions.__annotations__)

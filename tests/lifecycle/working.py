@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -119,13 +120,20 @@ def _claim(
 
 
 def _claimable(world: World, queues: list[str], tasks: list[str], *, suspects: bool) -> list[Job]:
-    """Return what may be claimed, queue by queue, and what comes first in each first."""
+    """Return what may be claimed, queue by queue, and what comes first in each first.
+
+    Suspects come in the order of their times, whatever their priority.
+    """
     jobs = [
         job
         for job in _queued(world)
         if job.queue in queues and job.task in tasks and (job.crashes >= SUSPECT_AFTER) == suspects
     ]
-    return sorted(jobs, key=lambda job: (queues.index(job.queue), job.priority, job.run_at, job.id))
+
+    def place(job: Job) -> tuple[Any, ...]:
+        return (queues.index(job.queue), 0 if suspects else job.priority, job.run_at, job.id)
+
+    return sorted(jobs, key=place)
 
 
 def cuts(jobs: list[Job], together: Callable[[Job, Job], bool]) -> list[int]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import null
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
-from sqlalchemy.orm.attributes import set_attribute
+from sqlalchemy.orm.attributes import instance_dict, manager_of_class, set_attribute
 
 from soniq_sa.errors import ConfigurationError, InvalidArgumentsError, SessionTypeError
 from soniq_sa.handle import JobHandle
@@ -213,24 +213,35 @@ def _new_row(task: TaskRef[..., Any], job_id: UUID, encoded: Encoded) -> JobMixi
     """Return a job row with every column set: rows of one shape share one INSERT."""
     options = task.defaults
     job = task.tasks.models.Job()
-    for name, value in (
-        ("id", job_id),
-        ("task", task.name),
-        ("queue", options.queue),
-        ("state", (JobState.SCHEDULED if options.deferred else JobState.QUEUED).value),
-        ("priority", options.priority),
-        ("args", encoded.values),
-        ("max_attempts", options.max_attempts),
-    ):
-        set_attribute(job, name, value)
-    for name, value in plain_columns(options).items():
-        if value is not None:
+    ours = {
+        "id": job_id,
+        "task": task.name,
+        "queue": options.queue,
+        "state": (JobState.SCHEDULED if options.deferred else JobState.QUEUED).value,
+        "priority": options.priority,
+        "args": encoded.values,
+        "max_attempts": options.max_attempts,
+        **plain_columns(options),
+    }
+    if _is_listened_to(job, ours):
+        for name, value in ours.items():
             set_attribute(job, name, value)
+    else:
+        instance_dict(job).update(ours)
     for name, value in options.columns.items():
         set_attribute(job, name, null() if value is None else value)
     if encoded.references or options.timed:
         note_row(job, RowNote(encoded, options))
     return job
+
+
+def _is_listened_to(job: JobMixin, names: Iterable[str]) -> bool:
+    """Tell whether an event or a validator of the application wants to know what is set.
+
+    If not, the values of a new row need none of the history that setting them one by one writes.
+    """
+    attributes = manager_of_class(type(job))
+    return any(attributes[name].impl.dispatch.set for name in names)
 
 
 class EnqueueMixin:

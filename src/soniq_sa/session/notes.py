@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Session
 
 from soniq_sa.models.mixins import JobMixin
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from soniq_sa.codec import Encoded
 
 _KEY = "soniq_sa"
+_ROW_KEY = "_soniq_sa_note"
 
 
 @dataclass(slots=True, eq=False)
@@ -64,13 +64,21 @@ class SessionNotes:
     """What a session has to do at its next flush and commit.
 
     batches: Waiting for a flush. late: Waiting for the end of this flush, as are the rows in
-    incomplete. wakeups: What to tell after the commit, by channel.
+    incomplete. wakeups: What to tell after the commit, by channel. noted: The kinds of jobs that have
+    been taken into those.
     """
 
     batches: list[Batch] = field(default_factory=list)
     late: list[Batch] = field(default_factory=list)
     incomplete: list[JobMixin] = field(default_factory=list)
     wakeups: dict[str, tuple[Any, set[str]]] = field(default_factory=dict)
+    noted: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def take_wakeups(self) -> dict[str, tuple[Any, set[str]]]:
+        """Return what is to be told, and forget it."""
+        wakeups, self.wakeups = self.wakeups, {}
+        self.noted.clear()
+        return wakeups
 
 
 def notes_of(session: Session) -> SessionNotes:
@@ -89,15 +97,15 @@ def existing_notes(session: Session) -> SessionNotes | None:
 
 def note_row(job: JobMixin, note: RowNote) -> None:
     """Note what ``job`` still lacks, beside the instance."""
-    inspect(job).info[_KEY] = note
+    job.__dict__[_ROW_KEY] = note
 
 
 def row_note(job: JobMixin) -> RowNote | None:
     """Return what ``job`` still lacks."""
-    note: RowNote | None = inspect(job).info.get(_KEY)
+    note: RowNote | None = job.__dict__.get(_ROW_KEY)
     return note
 
 
 def drop_row_note(job: JobMixin) -> None:
     """Forget what ``job`` lacked."""
-    inspect(job).info.pop(_KEY, None)
+    job.__dict__.pop(_ROW_KEY, None)

@@ -116,8 +116,7 @@ def _wake_workers(session: Session) -> None:
     notes = existing_notes(session)
     if notes is None or not notes.wakeups or session.in_nested_transaction():
         return
-    wakeups, notes.wakeups = notes.wakeups, {}
-    for channel, (engine, queues) in wakeups.items():
+    for channel, (engine, queues) in notes.take_wakeups().items():
         wake(engine, channel, queues)
 
 
@@ -126,7 +125,7 @@ def _forget_wakeups(session: Session, transaction: SessionTransaction) -> None:
     """Say nothing of what was rolled back; after a commit there is nothing left to say."""
     notes = existing_notes(session)
     if notes is not None and transaction.parent is None:
-        notes.wakeups = {}
+        notes.take_wakeups()
 
 
 def wake_after_commit(
@@ -274,6 +273,10 @@ def _note_wakeup(
     inserted: bool = True,
 ) -> None:
     """Note whom to wake; ``inserted``: the row went in like this, so the trigger, if any, has seen it."""
+    kind = (engine, table, queue, state, inserted)
+    if kind in notes.noted:
+        return
+    notes.noted.add(kind)
     if not is_postgresql(engine):
         return
     if inserted and options_of(table.metadata).notify == "trigger":
