@@ -17,7 +17,12 @@ from sqlalchemy.sql.base import Executable
 _REFUSALS = ("22", "23", "54")
 """SQLSTATE classes: data exception, integrity constraint violation, program limit exceeded."""
 
+_CUT = ("55P03", "57014")
+"""SQLSTATEs: lock not available, query canceled."""
+
 _GOODBYE = 2.0
+_MOST_STEPS = 60
+"""After that many, the pause has long been the longest, and its formula leaves what a float holds."""
 
 DEADLINE = 10.0
 """Seconds that connecting or a statement of the worker's own may take."""
@@ -40,6 +45,10 @@ was told, and nothing is set.
 
 class DatabaseAway(Exception):  # noqa: N818 - a state, not an error of the program
     """The database did not answer, or refused: what was asked may or may not have happened."""
+
+
+class StatementCut(DatabaseAway):
+    """PostgreSQL ended the statement, which had waited or run for too long; the connection is good."""
 
 
 class StatementRefused(Exception):  # noqa: N818 - a state, not an error of the program
@@ -113,6 +122,8 @@ class Link:
             async with asyncio.timeout(self._deadline):
                 yield
         except BaseException as error:
+            if _sqlstate(error) in _CUT:
+                raise StatementCut(describe(error)) from error
             await self.drop()
             if not from_database(error):
                 raise
@@ -166,8 +177,8 @@ class Backoff:
 
     def next(self) -> float:
         """Return the seconds until the next try."""
-        limit: float = min(self._longest, self._first * 2.0**self._step)
-        self._step += 1
+        limit = min(self._longest, self._first * 2.0**self._step)
+        self._step = min(self._step + 1, _MOST_STEPS)
         return limit * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
 
     def reset(self) -> None:

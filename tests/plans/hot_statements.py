@@ -138,6 +138,14 @@ def _of_workers() -> Iterator[HotStatement]:
     yield expect("queues with jobs", claim.queues_with_jobs, {}, CLAIM)
     yield expect("promote", upkeep.promote_due, {"limit": 1000}, DUE, KEY)
     yield expect("next due", upkeep.next_due, {}, DUE)
+    beating = {**_OWNED, "lock": 1, "lease": 15.0, "channel": "own", "beat_number": "1"}
+    yield expect(
+        "beat with a look",
+        lambda models: upkeep.beat(models, looking=True),
+        beating,
+        *(CLAIM, SUSPECT, DUE, OWNER, PRUNE),
+        whole=[SUSPECT],  # it stops at the first
+    )
     yield expect("owned jobs", upkeep.owned_jobs, _OWNED, OWNER)
     yield expect("rescue", _kept(upkeep.rescue_jobs), rescuing, OWNER, KEY, whole=[OWNER])
     yield expect("rescue of orphans", _kept(upkeep.rescue_orphans), {}, OWNER, KEY, whole=[OWNER])

@@ -21,7 +21,6 @@ from tests.runtime.models import Effect
 KINDS = ("async", "sync", "async with a session", "sync with a session")
 KIND = pytest.mark.parametrize("kind", KINDS)
 HOW = pytest.mark.parametrize("how", ["returned", "raised"])
-PROMPT = 2.0
 
 
 def asking(bench: Bench, kind: str, how: str, answer: Callable[[int], Any], **options: Any) -> Any:
@@ -73,7 +72,7 @@ async def test_snooze_puts_the_job_off_without_an_attempt_and_says_why(
     task = asking(bench, kind, how, lambda _: Snooze(timedelta(minutes=1), "no report yet"))
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
         await bench.until(lambda: bool(bench.events_of(JobSnoozed)), "the event")
     assert (row.attempts, row.claims, row.reason, row.error) == (0, 1, "no report yet", None)
     assert (row.worker_id, row.finished_at) == (None, None)
@@ -93,7 +92,7 @@ async def test_retry_consumes_an_attempt_and_waits_for_its_delay(
     task = asking(bench, kind, how, lambda _: Retry(60, "the partner is closed"))
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert (row.attempts, row.reason, row.error) == (1, None, "the partner is closed")
     assert 59 < (row.run_at - row.claimed_at).total_seconds() < 90
     assert await bench.effects() == kept(kind, how)
@@ -109,7 +108,7 @@ async def test_retry_without_a_delay_takes_that_of_the_task(
     task = asking(bench, kind, how, lambda _: Retry(), retry_delay=[120, 5])
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert 119 < (row.run_at - row.claimed_at).total_seconds() < 150
     assert row.error == "The handler asked for another attempt."
 
@@ -120,7 +119,7 @@ async def test_retry_in_the_last_attempt_is_the_end(bench: Bench, kind: str, how
     task = asking(bench, kind, how, lambda attempt: Retry(0, f"try {attempt}"), retries=2)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts, row.error) == ("retries exhausted", 3, "try 3")
     assert row.finished_at is not None
     found = [(one.outcome, one.error) for one in await bench.attempts(handle)]
@@ -135,7 +134,7 @@ async def test_cancel_ends_the_job_as_cancelled(bench: Bench, kind: str, how: st
     task = asking(bench, kind, how, lambda _: Cancel("the order is gone"))
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "cancelled", PROMPT)
+        row = await bench.until_state(handle, "cancelled")
         await bench.until(lambda: bool(bench.events_of(JobCancelled)), "the event")
     assert (row.reason, row.attempts, row.error) == ("the order is gone", 1, None)
     assert row.finished_at is not None
@@ -151,7 +150,7 @@ async def test_discard_ends_the_job_as_a_dead_letter(bench: Bench, kind: str, ho
     task = asking(bench, kind, how, lambda _: Discard("no such account"))
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts, row.error) == ("discarded", 1, "no such account")
     assert await bench.effects() == kept(kind, how)
     (attempt,) = await bench.attempts(handle)
@@ -172,7 +171,7 @@ async def test_an_ask_needs_no_reason(
 ) -> None:
     handle = await bench.soniq.enqueue(asking(bench, "async", "returned", lambda _: ask))
     async with bench.worker():
-        row = await bench.until_state(handle, state, PROMPT)
+        row = await bench.until_state(handle, state)
     assert (row.reason, row.error) == (reason, error)
 
 
@@ -249,7 +248,7 @@ async def test_the_reason_of_a_snooze_is_gone_when_the_job_ends(bench: Bench) ->
 
     handle = await bench.soniq.enqueue(asking(bench, "async", "returned", answer))
     async with bench.worker():
-        row = await bench.until_state(handle, "done", PROMPT)
+        row = await bench.until_state(handle, "done")
     assert row.reason is None
 
 
@@ -265,7 +264,7 @@ async def test_a_snooze_keeps_the_error_of_an_earlier_attempt(bench: Bench) -> N
     task = asking(bench, "async", "returned", answer, retry_delay=0)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert (row.attempts, row.reason) == (1, "wait")
     assert "the first time" in row.error
 
@@ -281,7 +280,7 @@ async def test_retry_is_no_error_that_is_given_up_on(
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
         await bench.until(lambda: bool(bench.events_of(JobFailed)), "the attempt to end")
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert 59 < (row.run_at - row.claimed_at).total_seconds() < 90
 
 
@@ -296,7 +295,7 @@ async def test_retry_with_a_policy_asks_the_policy_with_the_retry_itself(bench: 
     task = asking(bench, "async", "raised", lambda _: ask, retry_policy=policy)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert 89 < (row.run_at - row.claimed_at).total_seconds() < 120
     assert seen == [(ask, 1)]
 
@@ -309,7 +308,7 @@ async def test_a_time_that_cannot_be_is_an_ordinary_failure_of_the_handler(
     task = asking(bench, "async", "returned", lambda _: make(seconds), retries=0)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert row.reason == "retries exhausted"
     assert make.__name__ in row.error
     assert "OptionError" in row.error
@@ -335,8 +334,8 @@ async def test_a_hostile_reason_is_stored_as_text(
     other = await bench.soniq.enqueue(neighbour)
     state = {Cancel: "cancelled", Discard: "dead"}.get(make, "scheduled")
     async with bench.worker(concurrency=1):
-        row = await bench.until_state(handle, state, PROMPT)
-        await bench.until_state(other, "done", PROMPT)
+        row = await bench.until_state(handle, state)
+        await bench.until_state(other, "done")
     stored = row.reason if make in {Snooze, Cancel} else row.error
     assert len(stored or "") < 20_000
     if reason == "U+0000":
@@ -384,8 +383,8 @@ async def fails_alone(bench: Bench, task: Any) -> None:
     handle = await bench.soniq.enqueue(task)
     other = await bench.soniq.enqueue(neighbour)
     async with bench.worker(concurrency=1):
-        await bench.until_state(other, "done", PROMPT)
-        await bench.until_state(handle, "dead", PROMPT)
+        await bench.until_state(other, "done")
+        await bench.until_state(handle, "dead")
 
 
 @pytest.mark.parametrize("kind", ["async", "async with a session", "sync with a session"])
@@ -415,7 +414,7 @@ async def test_an_ask_of_a_worker_that_lost_the_job_changes_nothing(
         await bench.take_away()
         before = await bench.row(handle)
         leave.set()
-        await bench.until_state(await bench.soniq.enqueue(next_one), "done", PROMPT)
+        await bench.until_state(await bench.soniq.enqueue(next_one), "done")
         assert await bench.row(handle) == before
     assert await bench.effects() == []
     assert await bench.attempts(handle) == []
@@ -502,8 +501,8 @@ async def test_an_ask_that_the_database_refuses_holds_up_nobody_else(
     await bench.soniq.enqueue(asks)
     handle = await bench.soniq.enqueue(neighbour)
     async with bench.worker(concurrency=2):
-        await bench.until_state(handle, "done", PROMPT)
-        await bench.until_state(await bench.soniq.enqueue(later), "done", PROMPT)
+        await bench.until_state(handle, "done")
+        await bench.until_state(await bench.soniq.enqueue(later), "done")
 
 
 async def test_asks_and_results_of_one_batch_are_each_recorded(bench: Bench) -> None:
@@ -530,7 +529,7 @@ async def test_asks_and_results_of_one_batch_are_each_recorded(bench: Bench) -> 
     states = ["done", "done", "scheduled", "scheduled", "cancelled", "dead", "scheduled"] * 5
     async with bench.worker(concurrency=len(answers)):
         for handle, state in zip(handles, states, strict=True):
-            await bench.until_state(handle, state, PROMPT)
+            await bench.until_state(handle, state)
     rows = [await bench.row(handle) for handle in handles]
     assert [row.attempts for row in rows] == [1, 1, 0, 1, 1, 1, 1] * 5
     assert [row.reason for row in rows] == [None, None, "wait", None, "gone", "discarded", None] * 5

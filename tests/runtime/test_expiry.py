@@ -11,8 +11,6 @@ from soniq_sa import JobContext, JobHandle, inject
 from soniq_sa.events import JobFailed
 from tests.runtime.bench import Bench
 
-PROMPT = 2.0
-
 
 @pytest.fixture
 def ran(bench: Bench) -> list[int]:
@@ -40,7 +38,7 @@ async def test_an_expired_job_is_dead_without_an_attempt(bench: Bench, ran: list
     handle = await bench.soniq.enqueue(short(bench).options(expires_in=3600))
     await let_expire(bench)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
         await bench.until(lambda: bool(bench.events_of(JobFailed)), "the event")
     assert (row.reason, row.attempts) == ("expired", 0)
     assert "before it expired" in row.error
@@ -63,7 +61,7 @@ async def test_a_job_expires_however_it_was_enqueued(
             case _:
                 handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, ran) == ("expired", [])
 
 
@@ -77,8 +75,8 @@ async def test_the_expiry_of_the_task_holds_for_jobs_without_their_own(bench: Be
     first = await bench.soniq.enqueue(late)
     second = await bench.soniq.enqueue(late.options(expires_in=3600))
     async with bench.worker():
-        assert (await bench.until_state(first, "dead", PROMPT)).reason == "expired"
-        await bench.until_state(second, "done", PROMPT)
+        assert (await bench.until_state(first, "dead")).reason == "expired"
+        await bench.until_state(second, "done")
     assert ran == ["late"]
 
 
@@ -112,7 +110,7 @@ async def test_a_retry_that_comes_too_late_is_not_begun(bench: Bench) -> None:
 
     handle = await bench.soniq.enqueue(failing.options(expires_in=3600))
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts, ran) == ("expired", 1, [1])
     (attempt,) = await bench.attempts(handle)
     assert "the first time" in attempt.error
@@ -121,7 +119,7 @@ async def test_a_retry_that_comes_too_late_is_not_begun(bench: Bench) -> None:
 async def test_a_delayed_job_expires_before_it_is_due(bench: Bench, ran: list[int]) -> None:
     handle = await bench.soniq.enqueue(short(bench).options(delay=0.3, expires_in=0.1))
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, ran) == ("expired", [])
 
 
@@ -199,6 +197,6 @@ async def test_an_infinite_time_that_was_inserted_by_sql_stops_nobody(
     )
     other = await bench.soniq.enqueue(short(bench))
     async with bench.worker():
-        await bench.until_state(other, "done", PROMPT)
-        await bench.until_state(JobHandle(job_id, "short"), state, PROMPT)
+        await bench.until_state(other, "done")
+        await bench.until_state(JobHandle(job_id, "short"), state)
     assert len(ran) == (2 if state == "done" else 1)

@@ -8,8 +8,6 @@ import pytest
 
 from tests.runtime.bench import Bench
 
-PROMPT = 2.0
-
 
 class UnprintableError(Exception):
     """An error that cannot be shown."""
@@ -88,11 +86,11 @@ async def test_an_ending_is_written_and_neighbours_are_done(
         handle = session.enqueue(hostile)
         after = session.enqueue(neighbour)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
-        await bench.until_state(before, "done", PROMPT)
-        await bench.until_state(after, "done", PROMPT)
+        row = await bench.until_state(handle, "dead")
+        await bench.until_state(before, "done")
+        await bench.until_state(after, "done")
         later = await bench.soniq.enqueue(neighbour)
-        await bench.until_state(later, "done", PROMPT)
+        await bench.until_state(later, "done")
     assert row.reason == "retries exhausted"
     assert 0 < len(row.error) < 20_000
     if ending in {"U+0000", "lone surrogate"}:
@@ -119,9 +117,9 @@ async def test_hostile_endings_of_one_batch_do_not_disturb_each_other(bench: Ben
         good = session.enqueue_many(fine, [{}] * 20)
     async with bench.worker(concurrency=50):
         for handle in good:
-            await bench.until_state(handle, "done", PROMPT)
+            await bench.until_state(handle, "done")
         for handle in bad:
-            await bench.until_state(handle, "dead", PROMPT)
+            await bench.until_state(handle, "dead")
 
 
 @pytest.mark.parametrize("result", ["a\0b", float("nan"), object(), b"\xff", "x" * 5_000_000])
@@ -137,4 +135,4 @@ async def test_whatever_a_handler_returns_the_job_is_done(bench: Bench, result: 
     handles = [await bench.soniq.enqueue(task) for task in (returning, returning_sync)]
     async with bench.worker():
         for handle in handles:
-            await bench.until_state(handle, "done", PROMPT)
+            await bench.until_state(handle, "done")

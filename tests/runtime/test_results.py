@@ -23,7 +23,6 @@ from tests.runtime.models import Effect
 
 KINDS = ("async", "sync", "async with a session", "sync with a session")
 KIND = pytest.mark.parametrize("kind", KINDS)
-PROMPT = 2.0
 NOTHING = object()
 
 
@@ -137,7 +136,7 @@ async def test_values_of_every_kind_come_back_with_their_types(bench: Bench, kin
 async def test_none_is_stored_as_null(bench: Bench, kind: str, annotation: Any) -> None:
     handle = await bench.soniq.enqueue(returning(bench, kind, annotation, None))
     async with bench.worker():
-        row = await bench.until_state(handle, "done", PROMPT)
+        row = await bench.until_state(handle, "done")
     assert (row.attempts, row.error) == (1, None)
     assert await bench.rows("SELECT 1 FROM soniq_jobs WHERE result IS NOT NULL") == []
 
@@ -155,7 +154,7 @@ async def test_without_an_annotation_json_is_kept_and_the_rest_dropped(
     handles = [await bench.soniq.enqueue(task) for task in tasks]
     async with bench.worker():
         for handle in handles:
-            await bench.until_state(handle, "done", PROMPT)
+            await bench.until_state(handle, "done")
     assert [await stored(bench, one) for one in handles] == ['{"a": [1, null]}', *[None] * 4]
 
 
@@ -183,8 +182,8 @@ async def test_a_wrong_result_is_the_end_of_the_job_and_rolls_back(
     handle = await bench.soniq.enqueue(returning(bench, kind, *WRONG[name]))
     other = await bench.soniq.enqueue(neighbour)
     async with bench.worker(concurrency=1):
-        row = await bench.until_state(handle, "dead", PROMPT)
-        await bench.until_state(other, "done", PROMPT)
+        row = await bench.until_state(handle, "dead")
+        await bench.until_state(other, "done")
     assert (row.reason, row.attempts, row.result) == ("invalid result", 1, None)
     assert "give()" in row.error
     assert len(row.error) < 5_000
@@ -206,7 +205,7 @@ async def test_a_result_that_cannot_be_shown_is_refused_like_any_other(
 ) -> None:
     handle = await bench.soniq.enqueue(returning(bench, kind, int, Unfriendly()))
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert row.reason == "invalid result"
     assert "Unfriendly" in row.error
 
@@ -217,7 +216,7 @@ async def test_a_large_result_is_stored_whole(bench: Bench, kind: str) -> None:
     task = returning(bench, kind, str, text)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        await bench.until_state(handle, "done", PROMPT)
+        await bench.until_state(handle, "done")
     assert task.codec.result.decode(await stored(bench, handle)) == text
 
 
@@ -230,7 +229,7 @@ async def test_an_attempt_that_failed_leaves_no_result(bench: Bench) -> None:
 
     handle = await bench.soniq.enqueue(second_time)
     async with bench.worker():
-        row = await bench.until_state(handle, "done", PROMPT)
+        row = await bench.until_state(handle, "done")
     assert (row.result, row.error) == (2, None)
 
 
@@ -249,7 +248,7 @@ async def test_one_batch_holds_results_none_and_failures(bench: Bench) -> None:
         handles = session.enqueue_many(give, [{"number": number} for number in range(count)])
     async with bench.worker(concurrency=count):
         for number, handle in enumerate(handles):
-            await bench.until_state(handle, "dead" if number % 3 == 2 else "done", PROMPT)
+            await bench.until_state(handle, "dead" if number % 3 == 2 else "done")
     rows = [await bench.row(handle) for handle in handles]
     assert [row.result for row in rows] == [n if n % 3 == 1 else None for n in range(count)]
     assert sum(len(event.job_ids) for event in bench.events_of(JobsDone)) == 40
@@ -290,7 +289,7 @@ async def test_a_result_that_the_database_refuses_is_a_failure_and_its_neighbour
         handles = session.enqueue_many(task, [{"text": text} for text in texts])
     async with bench.worker():
         for text, handle in zip(texts, handles, strict=True):
-            await bench.until_state(handle, "dead" if text == "refused" else "done", PROMPT)
+            await bench.until_state(handle, "dead" if text == "refused" else "done")
     rows = [await bench.row(handle) for handle in handles]
     assert [row.result for row in rows] == ["a", None, None, "b", "c"]
     assert [row.attempts for row in rows] == [1] * 5
@@ -332,7 +331,7 @@ async def test_a_worker_that_lost_the_job_stores_no_result(bench: Bench, kind: s
         await bench.take_away()
         before = await bench.row(handle)
         leave.set()
-        await bench.until_state(await bench.soniq.enqueue(next_one), "done", PROMPT)
+        await bench.until_state(await bench.soniq.enqueue(next_one), "done")
         assert await bench.row(handle) == before
     assert before.result is None
     assert await bench.effects() == []

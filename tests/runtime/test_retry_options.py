@@ -16,8 +16,6 @@ from soniq_sa import JobContext, JobTimeoutError, inject
 from tests.runtime.bench import Bench
 from tests.runtime.models import Effect, Receipt
 
-PROMPT = 2.0
-
 
 class RateLimitedError(ConnectionError):
     """An error that says when to come back."""
@@ -76,7 +74,7 @@ async def test_jobs_that_fail_together_do_not_come_back_together(bench: Bench) -
     async with bench.sessions.begin() as session:
         handles = session.enqueue_many(task, [{}] * 50)
     async with bench.worker():
-        rows = [await bench.until_state(handle, "scheduled", PROMPT) for handle in handles]
+        rows = [await bench.until_state(handle, "scheduled") for handle in handles]
     waits = [(row.run_at - row.claimed_at).total_seconds() for row in rows]
     assert 499 < min(waits) < max(waits) < 1030
     assert max(waits) - min(waits) > 100
@@ -101,7 +99,7 @@ async def test_an_error_is_worth_another_attempt_or_not(
     task = failing(bench, error, retry_delay=60, **options)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, state, PROMPT)
+        row = await bench.until_state(handle, state)
     assert (row.reason, row.attempts) == ("gave up" if state == "dead" else None, 1)
     (attempt,) = await bench.attempts(handle)
     assert attempt.outcome == "failed"
@@ -116,7 +114,7 @@ async def test_giving_up_in_the_last_attempt_is_giving_up(bench: Bench) -> None:
     task = failing(bench, KeyError("no"), retries=0, give_up_on=KeyError)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts) == ("gave up", 1)
 
 
@@ -151,7 +149,7 @@ async def test_our_timeout_is_an_error_like_others(
     handle = await bench.soniq.enqueue(slow)
     try:
         async with bench.worker():
-            row = await bench.until_state(handle, state, PROMPT)
+            row = await bench.until_state(handle, state)
     finally:
         leave.set()
     assert (row.reason, row.attempts) == (reason, 1)
@@ -171,7 +169,7 @@ async def test_a_timeout_of_the_user_is_not_ours(bench: Bench, kind: str) -> Non
     own = bench.task(**options)(wait_async if kind == "async" else wait_sync)
     handle = await bench.soniq.enqueue(own)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert (row.reason, row.attempts) == (None, 1)
     assert [one.outcome for one in await bench.attempts(handle)] == ["failed"]
 
@@ -201,7 +199,7 @@ async def test_the_timeout_of_the_job_beats_that_of_the_task_and_both_the_settin
         handles = [session.enqueue(task), *session.enqueue_many(task, [{}])]
     async with bench.worker(job_timeout=setting):
         for handle in handles:
-            row = await bench.until_state(handle, state, PROMPT)
+            row = await bench.until_state(handle, state)
             assert row.reason == ("timed out" if state == "dead" else None)
 
 
@@ -210,7 +208,7 @@ async def test_the_retries_of_the_job_beat_those_of_the_task(bench: Bench) -> No
     first = await bench.soniq.enqueue(task.options(retries=0))
     second = await bench.soniq.enqueue(task.options(retries=1))
     async with bench.worker():
-        rows = [await bench.until_state(handle, "dead", PROMPT) for handle in (first, second)]
+        rows = [await bench.until_state(handle, "dead") for handle in (first, second)]
     assert [row.attempts for row in rows] == [1, 2]
 
 
@@ -237,7 +235,7 @@ async def test_a_policy_sees_the_very_error_and_the_number_of_the_attempt(
     )
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts) == ("gave up", 3)
     assert [attempt for _, attempt in seen] == [1, 2, 3]
     assert all(error is one for (error, _), one in zip(seen, raised, strict=True))
@@ -248,7 +246,7 @@ async def test_the_wait_that_a_policy_says_is_kept(bench: Bench) -> None:
     task = failing(bench, RateLimitedError(90), retry_policy=lambda error, _: error.retry_after)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "scheduled", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
     assert 89 < (row.run_at - row.claimed_at).total_seconds() < 120
 
 
@@ -256,7 +254,7 @@ async def test_a_policy_grants_no_more_attempts_than_there_are(bench: Bench) -> 
     task = failing(bench, ValueError("no"), retries=1, retry_policy=lambda _error, _attempt: 0)
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts) == ("retries exhausted", 2)
 
 
@@ -273,7 +271,7 @@ async def test_a_policy_sees_what_the_commit_of_a_session_raised(bench: Bench) -
     await bench.add(Receipt(number=1))
     handle = await bench.soniq.enqueue(number_twice)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert row.reason == "gave up"
     assert [type(error) for error in seen] == [IntegrityError]
     assert await bench.effects() == []
@@ -291,7 +289,7 @@ async def test_a_policy_sees_our_timeout(bench: Bench) -> None:
 
     handle = await bench.soniq.enqueue(slow)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, [type(error) for error in seen]) == ("gave up", [JobTimeoutError])
     assert isinstance(seen[0], TimeoutError)
 
@@ -352,8 +350,8 @@ async def test_a_broken_policy_means_the_default_delay_and_is_told(
     task = bench.task(**options)(fail_async if kind == "async" else fail_in_session)
     handle, other = await bench.soniq.enqueue(task), await bench.soniq.enqueue(neighbour)
     async with bench.worker(concurrency=1):
-        row = await bench.until_state(handle, "scheduled", PROMPT)
-        await bench.until_state(other, "done", PROMPT)
+        row = await bench.until_state(handle, "scheduled")
+        await bench.until_state(other, "done")
     assert (row.attempts, row.reason) == (1, None)
     assert 4.9 < (row.run_at - row.claimed_at).total_seconds() < 30
     assert "retry policy failed" in row.error
@@ -369,7 +367,7 @@ async def test_an_error_in_the_last_attempt_is_the_end_even_if_the_policy_is_bro
     task = failing(bench, ValueError("no"), retries=0, retry_policy=broken_policies()["KeyError"])
     handle = await bench.soniq.enqueue(task)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     assert (row.reason, row.attempts) == ("retries exhausted", 1)
     assert "the policy's own" in row.error
 
@@ -381,7 +379,7 @@ async def test_every_failed_attempt_is_kept_with_its_traceback(bench: Bench) -> 
 
     handle = await bench.soniq.enqueue(fail)
     async with bench.worker():
-        row = await bench.until_state(handle, "dead", PROMPT)
+        row = await bench.until_state(handle, "dead")
     attempts = await bench.attempts(handle)
     assert [one.claim for one in attempts] == [1, 2, 3]
     for number, one in enumerate(attempts, start=1):
@@ -408,7 +406,7 @@ async def test_the_handler_reads_its_tags_and_headers_in_every_attempt(bench: Be
         plain = session.enqueue(read)
     async with bench.worker():
         for handle in [*handles, plain]:
-            await bench.until_state(handle, "done", PROMPT)
+            await bench.until_state(handle, "done")
     told = (2, ("eu", "späť"), {"traceparent": "00-ab"})
     expected = [(attempt, *told) for attempt in (1, 1, 2, 2)] + [(1, 4, (), {}), (2, 4, (), {})]
     assert sorted(seen, key=str) == sorted(expected, key=str)
@@ -424,7 +422,7 @@ async def test_the_logger_of_the_job_carries_its_fields(
     handle = await bench.soniq.enqueue(tell)
     with caplog.at_level(logging.WARNING, logger="tell"):
         async with bench.worker():
-            await bench.until_state(handle, "done", PROMPT)
+            await bench.until_state(handle, "done")
     (record,) = [one for one in caplog.records if one.name == "tell"]
     fields = vars(record)
     assert [fields[name] for name in ("job_id", "task", "queue", "attempt")] == [

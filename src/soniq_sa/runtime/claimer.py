@@ -16,6 +16,7 @@ compares what the table says is its own with what it holds, and releases the dif
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ from soniq_sa.models.channel import SUSPECT_HINT, without_hints
 from soniq_sa.models.roles import Models
 from soniq_sa.retention import Retention
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
-from soniq_sa.runtime.lease import Lease
+from soniq_sa.runtime.lease import Lease, Look
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
 from soniq_sa.statements.finish import release_jobs
@@ -94,8 +95,10 @@ class Claimer(Service):
         self._pace = Pace()
         self._backlog = False
         self._unsure = True
-        self._compared_at = 0.0
-        self._looked_at = 0.0
+        self._asked = True
+        self._compared_at = -math.inf
+        self._looked_at = -math.inf
+        self._queues_seen_at = -math.inf
 
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look for jobs; ``queues`` says where they are, and is empty if that is not known."""
@@ -105,12 +108,32 @@ class Claimer(Service):
         elif queues and not named:
             return
         if not queues:
-            self._looked_at = float("-inf")
+            self._queues_seen_at = -math.inf
         if self._served.queues is None:
             self._queues += named - set(self._queues)
         elif named and named.isdisjoint(self._served.queues):
             return
         self.wake()
+
+    def note_look(self, look: Look) -> None:
+        """Learn what a look found; it is as good as a wake-up, or as a claim that found nothing."""
+        now = self._now()
+        self._looked_at = self._queues_seen_at = now
+        self._suspects.note_look(now, found=look.suspects)
+        if self._held:
+            self.wake()
+        elif look.owned:
+            self._unsure = True
+            self.wake()
+        else:
+            self._compared_at = now
+        if look.queues or look.suspects:
+            self.note_wakeup(look.queues | ({SUSPECT_HINT} if look.suspects else set()))
+
+    def wake(self) -> None:
+        """Have it look now, or again at once if it is looking."""
+        self._asked = True
+        super().wake()
 
     def note_over(self, count: int) -> None:
         """Learn that the ends of ``count`` jobs are written: there are slots, and this is the pace."""
@@ -120,13 +143,18 @@ class Claimer(Service):
 
     async def run_once(self) -> float | None:
         """Claim as many jobs as there are slots for."""
+        poll = self._lease.unless_looked(self._poll_interval)
+        left = self._looked_at + poll - self._now()
+        if left > 0 and not (self._asked or self._unsure or self._backlog):
+            return left
+        self._asked = False
         if self._unsure or self._now() - self._compared_at > self._compare_every:
             await self._release_unknown()
         self._pace.measure(self._now())
         room = self._room()
         if room <= min(self._pace.rate * _GATHER, self._concurrency / 2) and self._held:
             self._backlog = True
-            return self._poll_interval
+            return poll
         if self._suspects.wanted(self._held, self._now()):
             self._suspects.running = await self._take(self._claim_suspects, 1)
         claimed = await self._take(self._claim, room)
@@ -135,14 +163,16 @@ class Claimer(Service):
             return 0
         empty = not claimed and not self._held and not self._suspects.running
         if await self._find_new_queues(now=empty and self._on_empty is not None):
+            self._asked = True
             return 0
+        self._looked_at = self._now()
         if empty and self._on_empty is not None:
             await self._on_empty()
-        return self._poll_interval
+        return poll
 
     @property
     def _compare_every(self) -> float:
-        return self._lease.every if self._held else self._lease.seconds
+        return self._lease.every if self._held else self._lease.unless_looked(self._lease.seconds)
 
     def _room(self) -> int:
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
@@ -174,11 +204,12 @@ class Claimer(Service):
 
     async def _find_new_queues(self, *, now: bool) -> bool:
         """Look, ``now`` or once in a poll interval, for queues that nobody has named yet."""
-        due = now or self._now() - self._looked_at >= self._poll_interval
+        poll = self._lease.unless_looked(self._poll_interval)
+        due = now or self._now() - self._queues_seen_at >= poll
         if self._served.queues is not None or not due:
             return False
-        self._looked_at = self._now()
-        found = {row.queue for row in await self.link.execute(self._find_queues)}
+        self._queues_seen_at = self._now()
+        found = {row.value for row in await self.link.execute(self._find_queues)}
         new = found - set(self._queues)
         self._queues += new
         return bool(new)
@@ -222,6 +253,11 @@ class Suspects:
         self.expected = True
         self.running: list[HeldJob] = []
         self._looked_at = 0.0
+
+    def note_look(self, now: float, *, found: bool) -> None:
+        """Learn whether there is one."""
+        self._looked_at = now
+        self.expected = self.expected or found
 
     def wanted(self, held: HeldJobs, now: float) -> bool:
         """Tell whether to claim one now."""

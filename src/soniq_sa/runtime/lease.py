@@ -14,6 +14,10 @@ goes on under a new id.
 
     thread  register ──▶ beat ──▶ beat ──▶ … ──▶ remove the row
     loop        └▶ ready     └▶ confirmed, peers      └▶ or: lost, new id
+
+A beat also looks at what there is to do, once in a poll interval, so that an idle worker sends nothing
+else. PostgreSQL ends it where that takes long, behind a lock on the job table perhaps, and the next
+beat is sent at once, without the look. Nobody looks behind a pooler, where the session cannot be told to.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,25 +37,46 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import DatabaseBack, DatabaseLost, Event, Events
-from soniq_sa.link import Backoff, DatabaseAway, Link, StatementRefused
+from soniq_sa.link import Backoff, DatabaseAway, Link, StatementCut, StatementRefused
 from soniq_sa.models.channel import PEER_HINT, channel_of
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.service import wait
 from soniq_sa.statements.enqueue import notify
-from soniq_sa.statements.upkeep import beat, register_worker, remove_worker, try_lock
+from soniq_sa.statements.upkeep import (
+    beat,
+    limit_waits,
+    register_worker,
+    remove_worker,
+    try_lock,
+)
 
 _LEAVE_DEADLINE = 3.0
+_LATE = 1.0
+"""Seconds by which a look may come late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there was to do when a beat looked; see `soniq_sa.statements.look`."""
+
+    left: float | None
+    queues: frozenset[str]
+    suspects: bool
+    owned: bool
+    orphans: bool
+    prunable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What one beat found out."""
+    """What one beat found out; ``look`` is None if it did not look."""
 
     worker_id: UUID
     alive: bool
     peers: int
     direct: bool
     number: int
+    look: Look | None = None
 
 
 class Lease:
@@ -63,13 +90,16 @@ class Lease:
         *,
         seconds: float,
         every: float,
+        look_every: float,
         on_lost: Callable[[], None],
+        on_look: Callable[[Look], None],
     ) -> None:
         """Prepare; must be made in the worker's loop.
 
         make_engine: Called in the thread, since connections belong to one loop.
         seconds, every: The length of the lease, and the time between two beats.
-        on_lost: Called in the worker's loop, when `worker_id` is new.
+        look_every: The time between two looks; at least once in a lease.
+        on_lost, on_look: Called in the worker's loop, when `worker_id` is new, and after each look.
         """
         self.worker_id = uuid4()
         self.every = every
@@ -79,15 +109,28 @@ class Lease:
         self.beats = 0
         self._events = events
         self._on_lost = on_lost
+        self._on_look = on_look
+        self._look_every = max(every, min(look_every, seconds))
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._ended = asyncio.Event()
-        self._heart = Heart(models, make_engine, self, self._loop)
+        self._looked_at = self._loop.time()
+        self._heart = Heart(models, make_engine, self, self._loop, self._look_every)
 
     @property
     def channel(self) -> str:
         """Return the channel on which the beats of this worker are said."""
         return self._heart.channel
+
+    @property
+    def looks(self) -> bool:
+        """Tell whether looks come: whoever waits for one need not ask."""
+        patience = self._look_every + self.every + _LATE
+        return self.direct and self._loop.time() - self._looked_at < patience
+
+    def unless_looked(self, interval: float) -> float:
+        """Return after how long a part asks by itself that has to know every ``interval`` seconds."""
+        return interval + _LATE if self.looks and interval >= self._look_every else interval
 
     async def start(self) -> None:
         """Start the thread, and wait until the worker is registered."""
@@ -107,6 +150,9 @@ class Lease:
             self.worker_id = found.worker_id
             self._on_lost()
         self._ready.set()
+        if found.look is not None:
+            self._looked_at = self._loop.time()
+            self._on_look(found.look)
 
     def note_peer(self) -> None:
         """Take over that another worker has just started, before the next beat counts it."""
@@ -132,6 +178,7 @@ class Heart:
         make_engine: Callable[[], AsyncEngine],
         lease: Lease,
         loop: asyncio.AbstractEventLoop,
+        look_every: float,
     ) -> None:
         self.channel = f"soniq_sa:{uuid4().hex}"
         self._make_engine = make_engine
@@ -141,11 +188,15 @@ class Heart:
         self._period = {"lease": lease.seconds}
         self._every = lease.every
         self._deadline = (lease.seconds - lease.every) / 2
+        self._look_every = look_every - lease.every / 2
+        self._looked_at = time.monotonic()
         self._beat = beat(models)
+        self._looking_beat = beat(models, looking=True)
         self._register = register_worker(models)
         self._greeting = notify(channel_of(models.jobs), PEER_HINT)
         self._remove = remove_worker(models)
         self._lock = try_lock()
+        self._limits = limit_waits()
         self._lock_key: int | None = None
         self._registered = False
         self._beats = 0
@@ -217,6 +268,8 @@ class Heart:
         (row,) = await link.execute(self._lock, {"lock": key})
         if row.locked and row.pid == driver.get_server_pid():
             self._lock_key = key
+            waits = {"lock_wait": self._deadline / 4, "duration": self._deadline * 0.8}
+            await link.execute(self._limits, waits)
 
     def _note_connection_lost(self, _driver: Any) -> None:
         self._connection_lost = True
@@ -239,15 +292,31 @@ class Heart:
     async def _renew(self, link: Link) -> Beat:
         who: dict[str, Any] = {"owner": self._worker_id, "lock": self._lock_key}
         number = {"channel": self.channel, "beat_number": str(self._beats + 1)}
-        rows = await link.execute(self._beat, who | self._period | number)
+        found = await self._send(link, who | self._period | number)
         self._beats += 1
-        if rows:
+        if found is not None:
             direct = self._lock_key is not None
+            peers, _, *looked = found
+            look = Look(looked[0], frozenset(looked[1]), *looked[2:]) if looked else None
             return Beat(
-                self._worker_id, alive=True, peers=rows[0].peers, direct=direct, number=self._beats
+                self._worker_id,
+                alive=True,
+                peers=peers,
+                direct=direct,
+                number=self._beats,
+                look=look,
             )
         self._worker_id = uuid4()
         return await self._enter(link, alive=False)
+
+    async def _send(self, link: Link, parameters: dict[str, Any]) -> Sequence[Any] | None:
+        """Beat, with a look if it is time for one and PostgreSQL is through with it soon."""
+        now = time.monotonic()
+        if self._lock_key is not None and now - self._looked_at >= self._look_every:
+            self._looked_at = now
+            with suppress(StatementCut):
+                return next(iter(await link.execute(self._looking_beat, parameters)), None)
+        return next(iter(await link.execute(self._beat, parameters)), None)
 
     async def _leave(self, link: Link) -> None:
         if not self._registered:

@@ -27,7 +27,7 @@ from soniq_sa.runtime.handler import (
     SyncSessionHandler,
 )
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs, JobDesk, Verdict
-from soniq_sa.runtime.lease import Lease
+from soniq_sa.runtime.lease import Lease, Look
 from soniq_sa.runtime.listener import Listener
 from soniq_sa.runtime.progress import ProgressWriter
 from soniq_sa.runtime.prune import Pruner
@@ -86,7 +86,9 @@ class Parts:
             make_lease_engine,
             seconds=settings.lease,
             every=settings.beat_every,
+            look_every=settings.poll_interval,
             on_lost=self._on_lease_lost,
+            on_look=self._on_look,
         )
         self.claimer = self._make_claimer(served)
         self._make_upkeep()
@@ -145,6 +147,7 @@ class Parts:
             events,
             self.engine,
             models,
+            self.lease,
             poll_interval=settings.poll_interval,
             on_queued=self.claimer.note_wakeup,
         )
@@ -236,6 +239,12 @@ class Parts:
         if PEER_HINT in queues:
             self.lease.note_peer()
             self.rescuer.wake()
+
+    def _on_look(self, look: Look) -> None:
+        self.claimer.note_look(look)
+        self.due_watch.note_look(look.left)
+        self.rescuer.note_look(orphans=look.orphans)
+        self.pruner.note_look(prunable=look.prunable)
 
     def _on_lease_lost(self) -> None:
         self._soniq.events.emit(LeaseLost(self.runner.running))

@@ -57,9 +57,18 @@ class Pruner(Service):
         self._size = _PAGE
         self._since: str | None = None
         self._refusals = 0
+        self._seen: bool | None = None
+
+    def note_look(self, *, prunable: bool) -> None:
+        """Learn whether the retention of a job is over: if not, the next turn is left out."""
+        self._seen = prunable
 
     async def run_once(self) -> float | None:
         """Prune a page, and run again at once if there may be more."""
+        rest = PRUNE_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
+        seen, self._seen = self._seen, None
+        if seen is False:
+            return rest
         try:
             again = await self._prune_page()
         except DatabaseAway:
@@ -70,7 +79,7 @@ class Pruner(Service):
             return 0
         self._since = None
         await self.link.close()
-        return PRUNE_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
+        return rest
 
     async def stop(self) -> None:
         """Let the running statement end, if that is soon: nothing is lost by breaking it off."""

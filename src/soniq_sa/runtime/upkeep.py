@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,7 @@ from soniq_sa.statements.upkeep import (
 from soniq_sa.states import SUSPECT_CRASHES, JobState, Reason
 
 _PROMOTE_AT_ONCE = 1000
+_SHORTEST_PAUSE = 0.001
 _SECOND_LOOK = 0.6
 """Seconds between the two looks that must both miss a worker's lock."""
 
@@ -50,38 +52,58 @@ class DueWatch(Service):
         events: Events,
         engine: AsyncEngine,
         models: Models,
+        lease: Lease,
         *,
         poll_interval: float,
         on_queued: OnQueued,
     ) -> None:
         super().__init__(events, engine)
         self._channel = channel_of(models.jobs)
+        self._lease = lease
         self._promote = promote_due(models)
         self._next_due = next_due(models)
         self._poll_interval = poll_interval
         self._on_queued = on_queued
+        self._next_at = math.inf
+        self._looked_at = -math.inf
 
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look when the next job is due, if a wake-up may speak of one."""
         if not queues or DUE_HINT in queues:
-            self.wake()
+            self._look_again()
 
     def note_delay(self, delay: float) -> None:
         """Look again when a job that was put off for ``delay`` seconds is due."""
-        asyncio.get_running_loop().call_later(delay, self.wake)
+        asyncio.get_running_loop().call_later(delay, self._look_again)
+
+    def note_look(self, left: float | None) -> None:
+        """Learn in how many seconds the next job is due, if that is sooner than what is known."""
+        now = self._now()
+        self._looked_at = max(self._looked_at, now)
+        if left is not None and now + left < self._next_at:
+            self._next_at = now + left
+            self.wake()
 
     async def run_once(self) -> float | None:
         """Queue what is due."""
-        left = await self.seconds_to_next()
-        if left is not None and left <= 0:
+        poll = self._lease.unless_looked(self._poll_interval)
+        if self._now() - self._looked_at >= poll:
+            await self.seconds_to_next()
+        if self._next_at <= self._now():
             await self._queue_due()
-            left = await self.seconds_to_next()
-        return self._poll_interval if left is None else min(max(left, 0), self._poll_interval)
+            await self.seconds_to_next()
+        return max(min(self._next_at, self._looked_at + poll) - self._now(), _SHORTEST_PAUSE)
 
     async def seconds_to_next(self) -> float | None:
         """Return the seconds until the next scheduled job is due; None if there is none."""
         ((left,),) = await self.link.execute(self._next_due)
+        self._looked_at = self._now()
+        self._next_at = math.inf if left is None else self._looked_at + left
         return None if left is None else float(left)
+
+    def _look_again(self) -> None:
+        self._looked_at = -math.inf
+        self.wake()
 
     async def _queue_due(self) -> None:
         rows = await self.link.execute(self._promote, {"limit": _PROMOTE_AT_ONCE})
@@ -91,6 +113,10 @@ class DueWatch(Service):
         self._on_queued(queues)
         if len(rows) > 1:
             await self.link.execute(notify(self._channel, wake_payload(queues)))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
 
 class Rescuer(Service):
@@ -121,6 +147,12 @@ class Rescuer(Service):
         self._suspects: dict[UUID, int] = {}
         self._orphans_seen_at = float("-inf")
 
+    def note_look(self, *, orphans: bool) -> None:
+        """Learn whether jobs run for a worker that is not there."""
+        self._orphans_seen_at = float("-inf") if orphans else self._now()
+        if orphans:
+            self.wake()
+
     async def run_once(self) -> float | None:
         """Look for dead workers; a lock must be missed twice, for a worker may be reconnecting."""
         if self._lease.peers:
@@ -150,7 +182,8 @@ class Rescuer(Service):
         await self._announce(rows)
 
     async def _look_for_orphans(self) -> None:
-        if self._now() - self._orphans_seen_at >= self._lease.seconds:
+        due_after = self._lease.unless_looked(self._lease.seconds)
+        if self._now() - self._orphans_seen_at >= due_after:
             await self._announce(await self.link.execute(self._rescue_orphans))
             self._orphans_seen_at = self._now()
 

@@ -35,6 +35,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import CTE
 
 from soniq_sa.models.roles import Models
+from soniq_sa.statements.look import waiting_queues
 from soniq_sa.statements.rows import array, rows, state_is
 from soniq_sa.states import SUSPECT_CRASHES, JobState
 
@@ -119,11 +120,5 @@ def _pick(models: Models, *, suspects: bool) -> CTE:
 
 
 def queues_with_jobs(models: Models) -> Executable:
-    """Return the names of the queues that hold due jobs: one index probe a queue."""
-    jobs = models.jobs
-    ready = state_is(jobs, JobState.QUEUED)
-    lowest = select(jobs.c.queue).where(ready).order_by(jobs.c.queue).limit(1)
-    first = select(lowest.scalar_subquery().label("queue")).cte("found", recursive=True)
-    following = lowest.where(jobs.c.queue > first.c.queue).correlate(first).scalar_subquery()
-    found = first.union_all(select(following).where(first.c.queue.is_not(None)))
-    return select(found.c.queue).where(found.c.queue.is_not(None))
+    """Return the names of the queues that hold due jobs, as ``value``."""
+    return waiting_queues(models.jobs)

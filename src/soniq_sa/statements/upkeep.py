@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     column,
     delete,
+    false,
     func,
     literal_column,
     null,
@@ -34,6 +35,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from soniq_sa.models.roles import Models
 from soniq_sa.retention import Retention
+from soniq_sa.statements.look import look, seconds_to_next
 from soniq_sa.statements.retention import keep_until
 from soniq_sa.statements.rows import SECOND, rows, state_is
 from soniq_sa.states import MAX_CRASHES, AttemptOutcome, JobState, Reason
@@ -60,16 +62,7 @@ def promote_due(models: Models) -> Update:
 
 def next_due(models: Models) -> Executable:
     """Return the seconds until the next scheduled job is due; None if there is none."""
-    jobs = models.jobs
-    first = (
-        select(jobs.c.run_at)
-        .where(state_is(jobs, JobState.SCHEDULED))
-        .order_by(jobs.c.run_at)
-        .limit(literal_column("1"))
-        .scalar_subquery()
-    )
-    left = func.extract("epoch", first - func.clock_timestamp())
-    return select(left.cast(Double))
+    return select(seconds_to_next(models.jobs))
 
 
 def owned_jobs(models: Models) -> Executable:
@@ -98,11 +91,12 @@ def register_worker(models: Models) -> Insert:
     return statement.on_conflict_do_update(index_elements=["id"], set_=again)
 
 
-def beat(models: Models) -> Update:
+def beat(models: Models, *, looking: bool = False) -> Update:
     """Renew a worker's lease. Parameters: owner, lock, lease (seconds), channel, beat_number.
 
     Returns how many other workers there are, or no row if the worker was taken for dead. Says the
-    number on the worker's own channel, so that its listener knows that it hears.
+    number on the worker's own channel, so that its listener knows that it hears. looking: Return
+    also what there is to do: the columns of `look`.
     """
     workers = models.workers
     others = workers.alias("others")
@@ -120,6 +114,7 @@ def beat(models: Models) -> Update:
             func.pg_notify(
                 bindparam("channel", type_=Text()), bindparam("beat_number", type_=Text())
             ),
+            *(look(models) if looking else ()),
         )
     )
 
@@ -135,6 +130,18 @@ def try_lock() -> Executable:
     return select(
         func.pg_try_advisory_lock(bindparam("lock", type_=BigInteger())).label("locked"),
         func.pg_backend_pid().label("pid"),
+    )
+
+
+def limit_waits() -> Executable:
+    """Have PostgreSQL cut short what this session waits for. Parameters: lock_wait, duration (seconds)."""
+    return select(
+        *(
+            func.set_config(
+                name, func.concat(bindparam(value, type_=Double()) * 1000, "ms"), false()
+            )
+            for name, value in (("lock_timeout", "lock_wait"), ("statement_timeout", "duration"))
+        )
     )
 
 
