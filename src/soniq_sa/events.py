@@ -30,6 +30,7 @@ class WorkerStarted(Event):
     tasks: The task names that it claims.
     concurrency: How many jobs it runs at a time.
     direct: Whether it holds its lock, so that its death is noticed before its lease ends.
+    loop: The event loop that it runs on: ``asyncio`` or ``uvloop``.
     """
 
     worker_id: UUID
@@ -38,6 +39,7 @@ class WorkerStarted(Event):
     tasks: tuple[str, ...]
     concurrency: int
     direct: bool
+    loop: str
 
 
 @dataclass(frozen=True, slots=True)

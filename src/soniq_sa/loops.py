@@ -20,6 +20,11 @@ def loop_runs_here() -> bool:
     return True
 
 
+def loop_name() -> str:
+    """Return the package of the event loop that runs here: ``asyncio``, ``uvloop``."""
+    return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+
+
 def run_without_loop(name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return what ``work`` returns, run in a loop of its own.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -20,6 +20,7 @@ from soniq_sa.states import JobState
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Loop = Literal["auto", "asyncio", "uvloop"]
 Span = Annotated[float | None, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 
 
@@ -35,6 +36,9 @@ class Settings(BaseSettings):
         a pooler. Default: the database itself.
     queues: The queues to serve, comma-separated in the environment. Default: every queue.
     concurrency: How many jobs run at a time. Default 100.
+    processes: How many worker processes the command runs. With more than one, those that end are
+        replaced. Default 1.
+    loop: The event loop of the command. ``auto``: uvloop where it is installed. Default: ``auto``.
     poll_interval: The longest time between two looks for jobs; wake-ups and due times come sooner.
         Default 5.
     lease: After this time without a sign of life a worker counts as dead. Default 15.
@@ -62,6 +66,8 @@ class Settings(BaseSettings):
     listen_url: SecretStr | None = None
     queues: Annotated[tuple[str, ...] | None, NoDecode] = None
     concurrency: int = Field(default=100, ge=1, le=10_000)
+    processes: int = Field(default=1, ge=1)
+    loop: Loop = "auto"
     poll_interval: PositiveSeconds = 5.0
     lease: float = Field(default=15.0, ge=1, allow_inf_nan=False)
     heartbeat: PositiveSeconds | None = None

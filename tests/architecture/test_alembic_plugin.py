@@ -30,5 +30,5 @@ def test_the_plugin_loads_nothing_of_alembic() -> None:
 
 
 def test_a_worker_process_loads_no_alembic() -> None:
-    loaded = modules_after("import soniq_sa.cli.main, soniq_sa.cli.worker")
+    loaded = modules_after("import soniq_sa.cli.main, soniq_sa.cli.work")
     assert not {name for name in loaded if name.partition(".")[0] in {"alembic", "mako"}}

@@ -13,9 +13,11 @@ ALLOWED = {
     "testcontainers": "extra `container`",
     "soniq_sa.alembic.compare": "loads Alembic, which loads the plugin while it is loading itself",
     "soniq_sa.argument_models": "loads pydantic, where a model is given",
+    "soniq_sa.cli.work": "loads SQLAlchemy, which a supervisor of processes does without",
     "soniq_sa.codec": "loads pydantic, at the first enqueue",
     "soniq_sa.settings": "loads pydantic-settings, where a setting is read",
     "uvicorn": "extra `demo`",
+    "uvloop": "extra `uvloop`",
 }
 
 

@@ -102,6 +102,10 @@ def test_a_near_miss_of_a_queue_gets_a_suggestion(folder: Path, way: str) -> Non
         (["--drain-timeout", "-1"], "drain-timeout"),
         (["--drain-timeout", "soon"], "drain-timeout"),
         (["--log-level", "loud"], "log-level"),
+        (["--loop", "trio"], "loop"),
+        (["--processes", "0"], "processes"),
+        (["--processes", "-1"], "processes"),
+        (["--processes", "many"], "processes"),
         (["--queue", "billing"], "--queues"),
         (["--no-such-option"], "--no-such-option"),
         (["superfluous"], "superfluous"),
@@ -124,6 +128,8 @@ def test_a_bad_option_is_named(folder: Path, arguments: list[str], part: str) ->
         ("SONIQ_SA_POLL_INTERVAL", "0"),
         ("SONIQ_SA_RESCUE_INTERVAL", "-1"),
         ("SONIQ_SA_JOB_TIMEOUT", "-1"),
+        ("SONIQ_SA_LOOP", "trio"),
+        ("SONIQ_SA_PROCESSES", "0"),
     ],
 )
 def test_a_bad_setting_is_named_with_its_bounds(folder: Path, name: str, value: str) -> None:
@@ -186,3 +192,75 @@ def test_a_retention_that_cannot_be_exits_with_2_and_names_the_flag(folder: Path
     assert done.returncode == USAGE
     assert "--retention-dead" in done.stderr
     assert "seconds, or none for ever, not 'soon'" in done.stderr
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_the_loop_is_a_flag_and_the_start_line_tells_it(
+    folder: Path, database_url: str, loop: str
+) -> None:
+    create_tables(database_url)
+    done = soniq_sa(
+        folder, "worker", *APP, "--run-once", "--loop", loop, SONIQ_SA_DATABASE_URL=database_url
+    )
+    assert done.returncode == OK, done.stderr
+    assert f", loop: {loop}, " in done.stderr
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_uvloop_is_taken_where_it_is_installed(
+    folder: Path, database_url: str, *, installed: bool
+) -> None:
+    create_tables(database_url)
+    if not installed:
+        hide_uvloop(folder)
+    done = soniq_sa(folder, "worker", *APP, "--run-once", SONIQ_SA_DATABASE_URL=database_url)
+    assert done.returncode == OK, done.stderr
+    assert f", loop: {'uvloop' if installed else 'asyncio'}, " in done.stderr
+
+
+def test_uvloop_that_is_asked_for_and_not_installed_exits_with_2_and_says_how_to_get_it(
+    folder: Path,
+) -> None:
+    hide_uvloop(folder)
+    done = soniq_sa(folder, "worker", *APP, SONIQ_SA_LOOP="uvloop")
+    assert done.returncode == USAGE
+    assert "pip install 'soniq-sa[uvloop]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def hide_uvloop(folder: Path) -> None:
+    """Have its import fail in that working directory, as if it were not installed."""
+    (folder / "uvloop.py").write_text("raise ImportError(\"No module named 'uvloop'\")\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--queues", "biling"], USAGE), (["--concurrency", "0"], USAGE), ([], SCHEMA)],
+    ids=["queue", "option", "tables"],
+)
+def test_what_keeps_several_processes_from_starting_is_said_once(
+    folder: Path, database_url: str, arguments: list[str], code: int
+) -> None:
+    done = soniq_sa(
+        folder,
+        *("worker", *APP, "--processes", "3", *arguments),
+        SONIQ_SA_DATABASE_URL=database_url,
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert "takes its place" not in done.stderr
+
+
+def test_several_processes_get_the_options_of_the_command(folder: Path, database_url: str) -> None:
+    create_tables(database_url)
+    options = ["--queues", "billing", "--concurrency", "3", "--loop", "asyncio"]
+    options += ["--drain-timeout", "0", "--log-level", "DEBUG"]
+    done = soniq_sa(
+        folder,
+        *("worker", *APP, "--run-once", *options),
+        SONIQ_SA_DATABASE_URL=database_url,
+        SONIQ_SA_PROCESSES="2",
+    )
+    assert done.returncode == OK, done.stderr
+    line = r"soniq_sa\[(\d+)\]: worker \S+ started: .* queues: billing, .* concurrency 3, loop: asyncio,"
+    assert len(set(re.findall(line, done.stderr))) == 2, done.stderr

@@ -27,6 +27,9 @@ from tests.process import shop
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
 
+LOOP = os.environ.get("SONIQ_TEST_LOOP", "auto")
+"""The event loop of all workers that a test does not start on another one."""
+
 SHORT_LEASE = {
     "SONIQ_SA_LEASE": "1.5",
     "SONIQ_SA_HEARTBEAT": "0.3",
@@ -59,12 +62,14 @@ class WorkerProcess:
             env={
                 **clean,
                 "SONIQ_SA_DATABASE_URL": url,
+                "SONIQ_SA_LOOP": LOOP,
                 shop.DIARY: str(yard.diary),
                 **settings,
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
+            process_group=0 if yard.own_groups else None,
         )
 
     @property
@@ -117,6 +122,7 @@ class Yard:
         self.diary = folder / "diary"
         self.diary.touch()
         self.arguments: tuple[str, ...] = ()
+        self.own_groups = False
         self.workers: list[WorkerProcess] = []
         self.engine = make_sync_engine(
             make_url(url).update_query_dict({"application_name": "yard"})

@@ -94,7 +94,10 @@ def _own(command: Any, shared: list[_Option]) -> list[_Option]:
             inspect.unwrap(command.callback), eval_str=True
         ).parameters.items()
     }
-    found = [_option(one, types[one.name]) for one in command.params if one.name in types]
+    shown = [
+        one for one in command.params if one.name in types and not getattr(one, "hidden", False)
+    ]
+    found = [_option(one, types[one.name]) for one in shown]
     return [one for one in found if one not in shared]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
@@ -29,7 +29,7 @@ def settings_table() -> str:
 def _row(name: str, field: FieldInfo, meaning: str) -> list[str]:
     default, meaning = split_default(meaning)
     if field.default is not None:
-        default = _number(field.default)
+        default = f"`{field.default}`" if isinstance(field.default, str) else _number(field.default)
     return [
         f"`SONIQ_SA_{name.upper()}`",
         f"`--{name.replace('_', '-')}`" if name in worker.__annotations__ else "",
@@ -48,6 +48,8 @@ def _number(seconds: float) -> str:
 def _unit(name: str, field: FieldInfo) -> str:
     if name.endswith("url"):
         return "URL"
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{one}`" for one in get_args(field.annotation))
     kinds = set(_parts(field.annotation))
     return next((unit for kind, unit in _UNITS.items() if kind in kinds), "text")
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import os
-import threading
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from soniq_sa.cli.loading import load_app
 from soniq_sa.cli.options import App, new_commands, setting
-from soniq_sa.runtime.worker import Worker
+from soniq_sa.cli.processes.supervisor import Supervisor
 from soniq_sa.settings import load_settings
 
-_EXIT_GRACE = 1.0
-_NEW_OBJECTS = 10_000
-"""Those of a few batches of jobs: so many more than there were make the collector look."""
+
+class EventLoop(StrEnum):
+    """What the worker runs on."""
+
+    AUTO = "auto"
+    ASYNCIO = "asyncio"
+    UVLOOP = "uvloop"
 
 
 class LogLevel(StrEnum):
@@ -34,6 +36,14 @@ class LogLevel(StrEnum):
 Queues = Annotated[str | None, setting("Queues to serve, comma-separated. Default: all.", "QUEUES")]
 Concurrency = Annotated[
     int | None, setting("Jobs that run at a time. Default: 100.", "CONCURRENCY")
+]
+Processes = Annotated[
+    int | None,
+    setting("Worker processes to run; more than one are restarted. Default: 1.", "PROCESSES"),
+]
+LoopName = Annotated[
+    EventLoop | None,
+    setting("The event loop; auto: uvloop where it is installed. Default: auto.", "LOOP"),
 ]
 RunOnce = Annotated[
     bool, typer.Option("--run-once", help="Work until nothing is due, then exit 0.")
@@ -64,14 +74,20 @@ RetentionCancelled = Annotated[
 RetentionDead = Annotated[
     str | None, setting("The same for dead letters. Default: none.", "RETENTION_DEAD")
 ]
+LifelineNumber = Annotated[
+    int | None, typer.Option(hidden=True, help="The file descriptor that leads to the supervisor.")
+]
 Level = Annotated[LogLevel, typer.Option(help="What to log to stderr.", case_sensitive=False)]
 
 
 def worker(
+    ctx: typer.Context,
     *,
     app: App = None,
     queues: Queues = None,
     concurrency: Concurrency = None,
+    processes: Processes = None,
+    loop: LoopName = None,
     run_once: RunOnce = False,
     drain_timeout: DrainTimeout = None,
     poll_interval: PollInterval = None,
@@ -80,57 +96,62 @@ def worker(
     retention_cancelled: RetentionCancelled = None,
     retention_dead: RetentionDead = None,
     log_level: Level = LogLevel.INFO,
+    lifeline: LifelineNumber = None,
 ) -> None:
     """Run jobs until SIGTERM or SIGINT: then finish what runs, and exit 0.
 
     A second signal gives everything back to the queues and exits at once. More settings are read from
     the environment, .env and [tool.soniq-sa] in pyproject.toml.
     """
-    _log_to_stderr(log_level)
-    retention: dict[str, Any] = {
-        "retention_done": retention_done,
-        "retention_cancelled": retention_cancelled,
-        "retention_dead": retention_dead,
-    }
-    settings = load_settings(queues=queues, app=app)
-    soniq = load_app(settings.app)
-    process = Worker(
-        soniq,
-        queues=settings.queues,
-        concurrency=concurrency,
+    settings = load_settings(queues=queues, app=app, processes=processes, loop=loop)
+    several = lifeline is not None or settings.processes > 1
+    _log_to_stderr(log_level, several=several)
+    if several and lifeline is None:
+        _supervise(_again(ctx), settings.processes, run_once=run_once)
+        return
+    # Here and not above: it loads SQLAlchemy, which a supervisor does without.
+    from soniq_sa.cli.work import work
+
+    work(
+        settings,
+        lifeline,
         run_once=run_once,
+        concurrency=concurrency,
         drain_timeout=drain_timeout,
         poll_interval=poll_interval,
         job_timeout=job_timeout,
-        **retention,
+        retention_done=retention_done,
+        retention_cancelled=retention_cancelled,
+        retention_dead=retention_dead,
     )
-    _collect_rarely()
-    with asyncio.Runner() as runner:
-        runner.run(process.run(handle_signals=True))
-        _exit_soon()
 
 
-def _collect_rarely() -> None:
-    """Keep the cyclic garbage collector from looking at running jobs again and again.
+def _supervise(command: Sequence[str], processes: int, *, run_once: bool) -> None:
+    """Run the command in several processes, and exit as they did; no code of the user is imported."""
 
-    A batch of jobs is more new objects than its usual threshold, and all of them are in use; what was
-    imported stays as long as the process. Most garbage has no cycles and does not wait for it.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS)
+    async def run() -> int:
+        return await Supervisor(command, processes, run_once=run_once).run()
 
-
-def _exit_soon() -> None:
-    """End the process, also if a handler that was given up never ends: its job is released."""
-    timer = threading.Timer(_EXIT_GRACE, os._exit, [0])
-    timer.daemon = True
-    timer.start()
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        raise typer.Exit(runner.run(run()))
 
 
-def _log_to_stderr(level: LogLevel) -> None:
+def _again(ctx: typer.Context) -> list[str]:
+    """Return the command, with the same options, for a fresh interpreter."""
+    command = [sys.executable, "-m", "soniq_sa", "worker"]
+    for name, value in ctx.params.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            command.append(option)
+        elif value is not None and value is not False:
+            command.append(f"{option}={value}")
+    return command
+
+
+def _log_to_stderr(level: LogLevel, *, several: bool) -> None:
+    name = "%(name)s[%(process)d]" if several else "%(name)s"
     logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+        level=level.upper(), format=f"%(asctime)s %(levelname)-7s {name}: %(message)s"
     )
     for noisy in ("asyncio", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -30,7 +30,8 @@ def _of_worker(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case 
             liveness = "lease and lock" if event.direct else "lease"
             return logging.INFO if event.tasks else logging.WARNING, (
                 f"worker {event.worker_id} started: {event.database}, queues: {queues}, "
-                f"{len(event.tasks)} tasks, concurrency {event.concurrency}, liveness: {liveness}"
+                f"{len(event.tasks)} tasks, concurrency {event.concurrency}, loop: {event.loop}, "
+                f"liveness: {liveness}"
             )
         case events.WorkerDraining(running=0):
             return logging.INFO, "worker stops: nothing runs"

@@ -29,6 +29,7 @@ from soniq_sa.events import (
     WorkerStopped,
 )
 from soniq_sa.link import Backoff, DatabaseAway, Link
+from soniq_sa.loops import loop_name
 from soniq_sa.resources import Resource
 from soniq_sa.retention import RetentionSetting
 from soniq_sa.runtime.claimer import Served
@@ -201,6 +202,7 @@ class Worker:
                 self._served.tasks,
                 self.settings.concurrency,
                 parts.lease.direct,
+                loop_name(),
             )
         )
 
