@@ -31,12 +31,14 @@ _PLANS = text(
     "SELECT set_config(name, value, false)"
     " FROM (VALUES ('plan_cache_mode', 'force_generic_plan'), ('enable_sort', 'off'),"
     " ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),"
-    " ('jit', 'off'))"
+    " ('jit', 'off'),"
+    " ('synchronous_commit', coalesce(:commits, current_setting('synchronous_commit'))))"
     " AS setting(name, value) WHERE pg_backend_pid() = :pid"
 )
 """Plan each statement once, never sort a backlog that an index holds in order, and never read a table
 as a whole: a worker plans while the table is empty, and keeps the plan. A plan that has to do what is
-off counts as very expensive, and would be compiled each time: so no JIT.
+off counts as very expensive, and would be compiled each time: so no JIT. How long a commit waits is
+left as it is unless ``commits`` says otherwise.
 
 Behind a pooler, which would lend the settings to others, the backend is another one than the client
 was told, and nothing is set.
@@ -58,10 +60,17 @@ class StatementRefused(Exception):  # noqa: N818 - a state, not an error of the 
 class Link:
     """A held autocommit connection, made when it is needed and dropped at the first trouble."""
 
-    def __init__(self, engine: AsyncEngine, *, deadline: float = DEADLINE) -> None:
-        """Prepare; ``deadline`` are the seconds that connecting and a statement together may take."""
+    def __init__(
+        self, engine: AsyncEngine, *, deadline: float = DEADLINE, durable: bool = True
+    ) -> None:
+        """Prepare.
+
+        deadline: The seconds that connecting and a statement together may take. durable: Wait for the
+            disk at each commit, if the server is set to; else a crash of it may undo the last ones.
+        """
         self._engine = engine
         self._deadline = deadline
+        self._commits = None if durable else "off"
         self._connection: AsyncConnection | None = None
         self._turn = asyncio.Lock()
         self._compiled: dict[Executable, Compiled] = {}
@@ -106,7 +115,9 @@ class Link:
         if self._connection is None:
             self._connection = await self._engine.connect()
             raw: Any = (await self._connection.get_raw_connection()).driver_connection
-            await self._connection.execute(_PLANS, {"pid": raw.get_server_pid()})
+            await self._connection.execute(
+                _PLANS, {"pid": raw.get_server_pid(), "commits": self._commits}
+            )
         return self._connection
 
     async def driver(self) -> Any:

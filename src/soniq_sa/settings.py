@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     listen_url: A direct connection for LISTEN and the worker's lock, where ``database_url`` leads to
         a pooler. Default: the database itself.
     queues: The queues to serve, comma-separated in the environment. Default: every queue.
-    concurrency: How many jobs run at a time. Default 100.
+    concurrency: How many jobs run at a time. Default 200.
     processes: How many worker processes the command runs. With more than one, those that end are
         replaced. Default 1.
     loop: The event loop of the command. ``auto``: uvloop where it is installed. Default: ``auto``.
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     listen_url: SecretStr | None = None
     queues: Annotated[tuple[str, ...] | None, NoDecode] = None
-    concurrency: int = Field(default=100, ge=1, le=10_000)
+    concurrency: int = Field(default=200, ge=1, le=10_000)
     processes: int = Field(default=1, ge=1)
     loop: Loop = "auto"
     poll_interval: PositiveSeconds = 5.0

@@ -13,7 +13,7 @@ from tests.bench.plan import progress
 
 WORKER = (
     *(sys.executable, "-m", "soniq_sa", "worker"),
-    *("--app", "tests.bench.app:soniq", "--log-level", "warning"),
+    *("--app", "tests.bench.app:soniq", "--log-level", "warning", "--loop", "asyncio"),
 )
 
 

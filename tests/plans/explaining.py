@@ -25,7 +25,8 @@ class Manner:
     settings: str
 
 
-WORKER = Manner("a worker's connection", str(_PLANS).replace(":pid", "pg_backend_pid()"))
+_SETTINGS = str(_PLANS).replace(":pid", "pg_backend_pid()").replace(":commits", "NULL")
+WORKER = Manner("a worker's connection", _SETTINGS)
 FIRST = Manner("an application, first times", "SET LOCAL plan_cache_mode = force_custom_plan")
 """PostgreSQL plans a prepared statement with the values at first."""
 LATER = Manner("an application, later", "SET LOCAL plan_cache_mode = force_generic_plan")
@@ -46,11 +47,16 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan, where it reads, and by what it sorts rows of a table."""
+    """A plan, where it reads, and by what it sorts rows of a table.
+
+    rows, pages: What it found and how many pages it read, if it was run.
+    """
 
     text: str
     scans: list[Scan]
     sorts: list[str]
+    rows: int
+    pages: int
 
 
 def explain(
@@ -58,8 +64,10 @@ def explain(
     statement: Executable,
     values: Mapping[str, Any],
     manner: Manner,
+    *,
+    analyze: bool = False,
 ) -> Plan:
-    """Return the plan of ``statement``, prepared, in a transaction."""
+    """Return the plan of ``statement``, prepared, in a transaction; ``analyze``: Run it, too."""
     run(connection, manner.settings)
     compiled: Any = statement.compile(dialect=dialect())  # type: ignore[attr-defined, no-untyped-call]
     expanded = compiled.construct_expanded_state(dict(values))
@@ -70,7 +78,9 @@ def explain(
             sql.SQL("({})").format(sql.SQL(", ").join(literals)) if literals else sql.SQL("")
         )
         row = connection.execute(
-            sql.SQL("EXPLAIN (FORMAT JSON) EXECUTE planned{}").format(arguments)
+            sql.SQL("EXPLAIN (FORMAT JSON{}) EXECUTE planned{}").format(
+                sql.SQL(", ANALYZE, BUFFERS" if analyze else ""), arguments
+            )
         ).fetchone()
     finally:
         run(connection, "DEALLOCATE planned")
@@ -82,6 +92,8 @@ def explain(
         "\n".join(_outline(root)),
         [scan for node, table, limited in nodes for scan in _scans(node, table, limited)],
         [f"{node['Sort Key']}" for node in sorts],
+        root.get("Actual Rows", 0),
+        root.get("Shared Hit Blocks", 0) + root.get("Shared Read Blocks", 0),
     )
 
 

@@ -135,6 +135,20 @@ def _of_workers() -> Iterator[HotStatement]:
         SUSPECT,
         KEY,
     )
+    marks = {
+        "queues": ["default"] * 2,
+        "priorities": [-32768, 100],
+        "times": [_NOW] * 2,
+        "ids": IDS[:2],
+        "last_priorities": [99, 100],
+    }
+    yield expect(
+        "claim behind marks",
+        lambda models: claim.claim_jobs(models, marked=True),
+        claiming | marks,
+        CLAIM,
+        KEY,
+    )
     yield expect("queues with jobs", claim.queues_with_jobs, {}, CLAIM)
     yield expect("promote", upkeep.promote_due, {"limit": 1000}, DUE, KEY)
     yield expect("next due", upkeep.next_due, {}, DUE)

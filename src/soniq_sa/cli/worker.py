@@ -35,7 +35,7 @@ class LogLevel(StrEnum):
 
 Queues = Annotated[str | None, setting("Queues to serve, comma-separated. Default: all.", "QUEUES")]
 Concurrency = Annotated[
-    int | None, setting("Jobs that run at a time. Default: 100.", "CONCURRENCY")
+    int | None, setting("Jobs that run at a time. Default: 200.", "CONCURRENCY")
 ]
 Processes = Annotated[
     int | None,

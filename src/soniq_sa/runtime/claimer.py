@@ -8,6 +8,9 @@ ahead, because a job that waits here cannot be run by an idle worker elsewhere.
 At most twice the concurrency is claimed and without an end that is on its way to PostgreSQL: so much,
 and no more, may be started again if the worker dies.
 
+A claim does not wait for the disk. If the server crashes and forgets it, the job is in its queue as before;
+and an end that was committed later was written to the disk behind its claim.
+
 A claim whose answer was lost may have given jobs to this worker that it does not know of. So after
 every trouble, at each beat while it holds jobs, and once in a lease while it holds none, the worker
 compares what the table says is its own with what it holds, and releases the difference.
@@ -26,11 +29,13 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import Events, JobsReleased
+from soniq_sa.link import Link
 from soniq_sa.models.channel import SUSPECT_HINT, without_hints
 from soniq_sa.models.roles import Models
 from soniq_sa.retention import Retention
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease, Look
+from soniq_sa.runtime.marks import Marks
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
 from soniq_sa.statements.finish import release_jobs
@@ -38,6 +43,8 @@ from soniq_sa.statements.upkeep import owned_jobs
 
 _AHEAD = 0.02
 """Seconds of work that may be claimed ahead."""
+_PAUSE = 1.0
+"""Seconds without a job after which it is not known any more how fast they are over."""
 _GATHER = 0.005
 """Under load, slots that become free within this time are filled by one claim."""
 
@@ -77,6 +84,7 @@ class Claimer(Service):
         on_empty: Callable[[], Awaitable[None]] | None,
     ) -> None:
         super().__init__(events, engine)
+        self.link = Link(engine, durable=False)
         self._lease = lease
         self._held = held
         self._served = served
@@ -87,6 +95,8 @@ class Claimer(Service):
         self._on_cancel = on_cancel
         self._on_empty = on_empty
         self._claim = claim_jobs(models)
+        self._claim_marked = claim_jobs(models, marked=True)
+        self._marks = Marks()
         self._claim_suspects = claim_jobs(models, suspects=True)
         self._suspects = Suspects()
         self._owned = owned_jobs(models)
@@ -113,6 +123,7 @@ class Claimer(Service):
             self._queues += named - set(self._queues)
         elif named and named.isdisjoint(self._served.queues):
             return
+        self._marks.note_news()
         self.wake()
 
     def note_look(self, look: Look) -> None:
@@ -135,9 +146,19 @@ class Claimer(Service):
         self._asked = True
         super().wake()
 
+    def note_returned(self) -> None:
+        """Look for a job that is to run again at once."""
+        self._marks.note_news()
+        self.wake()
+
+    def note_room(self) -> None:
+        """Claim more if there is more: there may be slots."""
+        if self._backlog:
+            self.wake()
+
     def note_over(self, count: int) -> None:
         """Learn that the ends of ``count`` jobs are written: there are slots, and this is the pace."""
-        self._pace.count += count
+        self._pace.note(count, self._now())
         if self._backlog or self._suspects.running or self._on_empty is not None:
             self.wake()
 
@@ -145,30 +166,34 @@ class Claimer(Service):
         """Claim as many jobs as there are slots for."""
         poll = self._lease.unless_looked(self._poll_interval)
         left = self._looked_at + poll - self._now()
-        if left > 0 and not (self._asked or self._unsure or self._backlog):
-            return left
+        pause = min(left, self._marks.whole_due_at - self._now())
+        if pause > 0 and not (self._asked or self._unsure or self._backlog):
+            return pause
+        if left <= 0:
+            self._marks.note_news()
         self._asked = False
         if self._unsure or self._now() - self._compared_at > self._compare_every:
             await self._release_unknown()
-        self._pace.measure(self._now())
+        if not self._held:
+            self._pace.begin(self._now())
         room = self._room()
         if room <= min(self._pace.rate * _GATHER, self._concurrency / 2) and self._held:
             self._backlog = True
             return poll
         if self._suspects.wanted(self._held, self._now()):
             self._suspects.running = await self._take(self._claim_suspects, 1)
-        claimed = await self._take(self._claim, room)
+        claimed = await self._take_next(room)
         self._backlog = len(claimed) == room
         if self._backlog:
             return 0
         empty = not claimed and not self._held and not self._suspects.running
         if await self._find_new_queues(now=empty and self._on_empty is not None):
+            self._marks.note_news()
             self._asked = True
             return 0
-        self._looked_at = self._now()
         if empty and self._on_empty is not None:
             await self._on_empty()
-        return poll
+        return min(poll, max(0.001, self._marks.whole_due_at - self._now()))
 
     @property
     def _compare_every(self) -> float:
@@ -179,9 +204,28 @@ class Claimer(Service):
         ending = min(self._held.sent, self._concurrency)
         return self._concurrency + ahead - (len(self._held) - ending)
 
-    async def _take(self, statement: Executable, limit: int) -> list[HeldJob]:
-        """Claim up to ``limit`` jobs, and have them run."""
+    async def _take_next(self, limit: int) -> list[HeldJob]:
+        """Claim up to ``limit`` jobs: from the marks, and whatever they do not lead to."""
         self._queues.append(self._queues.pop(0))
+        claimed: list[HeldJob] = []
+        if self._marks.lead(began := self._now()):
+            places = self._marks.places(self._queues)
+            claimed = await self._take(self._claim_marked, limit, **places)
+            self._marks.note_marked(claimed, began, self._now() - began)
+            began = self._now()
+            if len(claimed) == limit:
+                return claimed
+            if self._on_empty is None and not self._marks.whole_due(began):
+                self._marks.note_news()
+                return claimed
+        self._marks.begin_whole()
+        self._looked_at = began
+        found = await self._take(self._claim, limit - len(claimed))
+        self._marks.note_whole(found, began, self._now() - began)
+        return claimed + found
+
+    async def _take(self, statement: Executable, limit: int, **more: Any) -> list[HeldJob]:
+        """Claim up to ``limit`` jobs, and have them run."""
         worker_id = self._lease.worker_id
         self._unsure = True
         asked_at = self._now()
@@ -192,6 +236,7 @@ class Claimer(Service):
                 "tasks": self._served.tasks,
                 "limit": limit,
                 "owner": worker_id,
+                **more,
             },
         )
         self._unsure = False
@@ -199,7 +244,7 @@ class Claimer(Service):
         jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
         for job in jobs:
             self._held.add(job)
-        self._on_claimed(jobs)
+        asyncio.get_running_loop().call_soon(self._on_claimed, jobs)  # the next claim goes first
         return jobs
 
     async def _find_new_queues(self, *, now: bool) -> bool:
@@ -228,6 +273,7 @@ class Claimer(Service):
                     "claim_numbers": [row.claims for row in unknown],
                 },
             )
+            self._marks.note_news()
             if released:  # the others have ended since the look
                 self.events.emit(JobsReleased(len(released)))
         self._unsure = False
@@ -272,18 +318,26 @@ class Suspects:
 
 
 class Pace:
-    """How many jobs a second are over, smoothed."""
+    """How many jobs a second are over while there are some, smoothed."""
 
     def __init__(self) -> None:
         self.rate = 0.0
-        self.count = 0
+        self._count = 0
         self._since = 0.0
+        self._over_at = -math.inf
 
-    def measure(self, now: float) -> None:
-        """Take the jobs counted since the last time into the rate."""
+    def begin(self, now: float) -> None:
+        """Learn that work begins; the pause before it counts for nothing, unless it was long."""
+        if now - self._over_at > _PAUSE:
+            self.rate = 0.0
+        self._count, self._since = 0, now
+
+    def note(self, count: int, now: float) -> None:
+        """Learn that ``count`` jobs are over."""
+        self._count += count
+        self._over_at = now
         elapsed = now - self._since
-        if elapsed < _GATHER:
-            return
-        weight = min(1.0, elapsed / 0.1)
-        self.rate += weight * (self.count / elapsed - self.rate)
-        self.count, self._since = 0, now
+        if elapsed >= _GATHER:
+            weight = min(1.0, elapsed / 0.1)
+            self.rate += weight * (self._count / elapsed - self.rate)
+            self._count, self._since = 0, now

@@ -141,6 +141,7 @@ class Parts:
             self._held,
             retention=self._retention,
             deletions=self._deletions,
+            on_sent=self.claimer.note_room,
             on_recorded=self._on_recorded,
         )
         self.due_watch = DueWatch(
@@ -227,7 +228,7 @@ class Parts:
         if known := [delay for delay in delays if delay is not None]:
             self.due_watch.note_delay(min(known))
             if 0 in known:
-                self.claimer.wake()
+                self.claimer.note_returned()
 
     def _on_wakeup(self, queues: frozenset[str]) -> None:
         self.claimer.note_wakeup(queues)

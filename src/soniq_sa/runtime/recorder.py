@@ -83,11 +83,14 @@ class Recorder(Service):
         *,
         retention: Retention,
         deletions: Deletions,
+        on_sent: Callable[[], None],
         on_recorded: Callable[[list[HeldJob]], None],
     ) -> None:
+        """Prepare; on_sent, on_recorded: Called when ends are on their way, and when they are written."""
         super().__init__(events, engine)
         self._models = models
         self._held = held
+        self._on_sent = on_sent
         self._on_recorded = on_recorded
         self._ends_channel = ends_channel_of(models.jobs)
         self._deletions = deletions
@@ -121,6 +124,7 @@ class Recorder(Service):
         if not batch:
             return None
         self._held.sent = len(batch)
+        self._on_sent()
         try:
             await self._write(batch)
         except DatabaseAway:

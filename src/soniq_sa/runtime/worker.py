@@ -79,7 +79,7 @@ class Worker:
 
         queues: The queues to serve, as a list or comma-separated. Default: every queue, also those
             that come up later.
-        concurrency: How many jobs run at a time. Default 100.
+        concurrency: How many jobs run at a time. Default 200.
         run_once: Work until nothing is due, then return.
         poll_interval, lease, heartbeat, rescue_interval, drain_timeout, job_timeout, retention_done,
             retention_cancelled, retention_dead, listen_url: See `Settings`.

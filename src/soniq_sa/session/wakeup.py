@@ -149,20 +149,30 @@ class _AsyncSender:
     def __init__(self, engine: Engine) -> None:
         self._engine = AsyncEngine(engine)
         self._connection: AsyncConnection | None = None
-        self._runner = asyncio.Runner(loop_factory=_Loop)
+        self._driver: Any = None
+        self._loop = _Loop()
 
     def send(self, messages: dict[str, str]) -> None:
-        self._runner.run(self._send(messages))
+        self._loop.run_until_complete(self._send(messages))
 
     async def _send(self, messages: dict[str, str]) -> None:
         try:
             async with asyncio.timeout(_LINGER):
                 if self._connection is None:
                     self._connection = await self._engine.connect()
+                    raw = await self._connection.get_raw_connection()
+                    self._driver = raw.driver_connection
                 for channel, payload in messages.items():
-                    await self._connection.execute(notify(channel, payload))
+                    await self._notify(self._connection, channel, payload)
         except Exception:  # noqa: BLE001 - a thread's border, and a wake-up is a hint
             await self._drop()
+
+    async def _notify(self, connection: AsyncConnection, channel: str, payload: str) -> None:
+        """Send one message: by asyncpg's own method, where that is the driver, in half the time."""
+        if self._engine.driver == "asyncpg":
+            await self._driver.fetch("SELECT pg_notify($1, $2)", channel, payload)
+        else:
+            await connection.execute(notify(channel, payload))
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -172,8 +182,8 @@ class _AsyncSender:
         await self._engine.dispose()
 
     def close(self) -> None:
-        self._runner.run(self._drop())
-        self._runner.close()
+        self._loop.run_until_complete(self._drop())
+        self._loop.close()
 
 
 _registry_lock = threading.Lock()

@@ -9,12 +9,15 @@ primary key where a join may become a sequential scan.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    DateTime,
     Double,
     Executable,
     Integer,
+    SmallInteger,
     Table,
     Text,
     Update,
@@ -29,10 +32,12 @@ from sqlalchemy import (
     null,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.selectable import CTE
+from sqlalchemy.sql.selectable import CTE, TableValuedAlias
+from sqlalchemy.types import TypeEngine
 
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.look import waiting_queues
@@ -40,15 +45,18 @@ from soniq_sa.statements.rows import array, rows, state_is
 from soniq_sa.states import SUSPECT_CRASHES, JobState
 
 
-def claim_jobs(models: Models, *, suspects: bool = False) -> Update:
+def claim_jobs(models: Models, *, suspects: bool = False, marked: bool = False) -> Update:
     """Give up to ``limit`` due jobs to a worker that is alive, queue by queue.
 
     suspects: Take those that have taken part in `SUSPECT_CRASHES` crashes, and only those; else all
-        others. Parameters: queues and tasks (arrays), limit, owner. Returns the claimed rows,
-        unordered.
+        others. marked: Take only those behind a priority, due time and id, up to another priority.
+
+    Parameters: queues and tasks (arrays), limit, owner; with ``marked`` also priorities, times, ids and
+    last_priorities (arrays as long as queues, which may hold a queue several times). Returns the claimed
+    rows, unordered.
     """
     jobs = models.jobs
-    picked = _pick(models, suspects=suspects)
+    picked = _pick(models, suspects=suspects, marked=marked)
     return (
         update(jobs)
         .where(jobs.c.id == any_(func.array(select(picked.c.id).scalar_subquery())))
@@ -89,11 +97,17 @@ def _epoch(moment: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(extract("epoch", moment), Double)
 
 
-def _pick(models: Models, *, suspects: bool) -> CTE:
+def _pick(models: Models, *, suspects: bool, marked: bool) -> CTE:
     """Return the locked ids: the first of each queue, in the order of the index."""
     jobs, workers = models.jobs, models.workers
     limit = bindparam("limit", type_=Integer())
-    served = rows("served", queues=Text())
+    places: dict[str, TypeEngine[Any]] = {
+        "priorities": SmallInteger(),
+        "times": DateTime(timezone=True),
+        "ids": Uuid(),
+        "last_priorities": SmallInteger(),
+    }
+    served = rows("served", queues=Text(), **(places if marked else {}))
     threshold: ColumnElement[int] = literal_column(str(SUSPECT_CRASHES))
     ready = (
         select(jobs.c.id)
@@ -102,6 +116,7 @@ def _pick(models: Models, *, suspects: bool) -> CTE:
             jobs.c.crashes >= threshold if suspects else jobs.c.crashes < threshold,
             jobs.c.queue == served.c.queues,
             jobs.c.task == any_(array("tasks", Text())),
+            *(_within(jobs, served) if marked else ()),
         )
         .order_by(*([] if suspects else [jobs.c.priority]), jobs.c.run_at, jobs.c.id)
         .limit(limit)
@@ -117,6 +132,12 @@ def _pick(models: Models, *, suspects: bool) -> CTE:
         .limit(limit)
         .cte("picked")
     )
+
+
+def _within(jobs: Table, served: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
+    mark = tuple_(served.c.priorities, served.c.times, served.c.ids)
+    behind = tuple_(jobs.c.priority, jobs.c.run_at, jobs.c.id) > mark
+    return behind, jobs.c.priority <= served.c.last_priorities
 
 
 def queues_with_jobs(models: Models) -> Executable:
