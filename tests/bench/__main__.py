@@ -20,6 +20,7 @@ from tests.bench.benchmarks import (
     imports,
     million,
     pickup,
+    profile,
     snapshot,
     takeover,
     transaction,
@@ -48,6 +49,7 @@ _MODULES = (
     idle,
     takeover,
     imports,
+    profile,
 )
 BENCHMARKS: dict[str, Callable[[Plan], Results]] = {one.NAME: one.measure for one in _MODULES}
 

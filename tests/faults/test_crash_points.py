@@ -17,8 +17,8 @@ CALM = {"SONIQ_SA_LEASE": "60", "SONIQ_SA_HEARTBEAT": "20", "SONIQ_SA_POLL_INTER
 ALERT = {"SONIQ_SA_LEASE": "1.5", "SONIQ_SA_HEARTBEAT": "0.3", "SONIQ_SA_RESCUE_INTERVAL": "0.1"}
 ROUND_TRIPS = {"Q", "S", "H", "X"}
 """Messages that have the server carry out, for good, what was sent before: query, sync, flush, end."""
-MOST_MESSAGES = 50
-"""More than one job takes."""
+MOST_MESSAGES = 100
+"""More than one job takes, also where asyncpg asks about the types of arrays on each new connection."""
 
 
 class Death:

@@ -221,6 +221,7 @@ def _new_row(task: TaskRef[..., Any], job_id: UUID, encoded: Encoded) -> JobMixi
         "priority": options.priority,
         "args": encoded.values,
         "max_attempts": options.max_attempts,
+        **_COUNTS,
         **plain_columns(options),
     }
     if _is_listened_to(job, ours):
@@ -242,6 +243,10 @@ def _is_listened_to(job: JobMixin, names: Iterable[str]) -> bool:
     """
     attributes = manager_of_class(type(job))
     return any(attributes[name].impl.dispatch.set for name in names)
+
+
+_COUNTS = {"attempts": 0, "claims": 0, "crashes": 0}
+"""What the table says as well: said here, SQLAlchemy does not ask for it back."""
 
 
 class EnqueueMixin:

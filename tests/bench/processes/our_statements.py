@@ -15,7 +15,15 @@ from tests.bench.processes.bare import BATCH, BareScript
 from tests.bench.processes.ours import OurScript
 from tests.bench.script import run
 
-SETTINGS = "SET plan_cache_mode = force_generic_plan; SET enable_sort = off"
+SETTINGS = "; ".join(
+    f"SET {name} = {value}"
+    for name, value in {
+        "plan_cache_mode": "force_generic_plan",
+        **dict.fromkeys(
+            ("enable_sort", "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"), "off"
+        ),
+    }.items()
+)
 """As the connections of a worker have them."""
 
 
@@ -30,13 +38,17 @@ class OurStatementsScript(BareScript):
 
     async def register(self, connection: Any) -> UUID:
         """Add a worker, without which nothing is claimed."""
-        await connection.execute(SETTINGS)
+        await self.prepare_connection(connection)
         owner = uuid4()
         await connection.execute(
             "INSERT INTO soniq_workers (id, name, expires_at) VALUES ($1, 'bench', 'infinity')",
             owner,
         )
         return owner
+
+    async def prepare_connection(self, connection: Any) -> None:
+        """Have PostgreSQL plan as for a worker."""
+        await connection.execute(SETTINGS)
 
     async def claim(self, connection: Any, owner: UUID) -> Sequence[Any]:
         rows: Sequence[Any] = await connection.fetch(

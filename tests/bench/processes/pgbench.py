@@ -16,10 +16,11 @@ import psycopg
 from psycopg import sql
 
 from tests.bench.processes import bare
+from tests.bench.processes.our_statements import SETTINGS, Compiled, claim_values
 from tests.bench.script import URL
 
 BATCH = bare.BATCH
-PLANS = "-c plan_cache_mode=force_generic_plan -c enable_sort=off"
+PLANS = SETTINGS.replace("SET ", "-c ").replace(" = ", "=").replace("; ", " ")
 FOR_EVER = "86400"
 PAUSE = 100
 """Milliseconds between two looks at an empty queue."""
@@ -61,7 +62,6 @@ def _ours(owner: UUID) -> tuple[str, str]:
     from soniq_sa.statements.claim import claim_jobs
     from soniq_sa.statements.finish import finish_done
     from tests.bench.app import soniq
-    from tests.bench.processes.our_statements import Compiled, claim_values
 
     claim = Compiled(claim_jobs(soniq.models))
     finish = Compiled(finish_done(soniq.models, soniq.tasks.retention()))
