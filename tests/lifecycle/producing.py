@@ -119,8 +119,9 @@ def let_a_job_be_due(world: World, data: st.DataObject) -> None:
 
 @step(weight=2, when=lambda world: world.those(_is_scheduled))
 def queue_what_is_due(world: World, data: st.DataObject) -> None:
-    player = world.draw_player(data)
-    world.do(player.real.parts.due_watch.run_once())
+    due_watch = world.draw_player(data).real.parts.due_watch
+    due_watch.note_wakeup(frozenset())  # it looks
+    world.do(due_watch.run_once())
     for job in world.those(_is_scheduled):
         assert isinstance(job.run_at, datetime)
         if job.run_at <= world.seen.at:

@@ -110,6 +110,11 @@ class Claimer(Service):
         self._looked_at = -math.inf
         self._queues_seen_at = -math.inf
 
+    def note_queued(self, queues: frozenset[str]) -> bool:
+        """Look for jobs in ``queues``; return whether all of these are served here."""
+        self.note_wakeup(queues)
+        return self._served.queues is None or queues <= set(self._served.queues)
+
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look for jobs; ``queues`` says where they are, and is empty if that is not known."""
         named = without_hints(queues)

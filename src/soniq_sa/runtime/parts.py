@@ -150,7 +150,7 @@ class Parts:
             models,
             self.lease,
             poll_interval=settings.poll_interval,
-            on_queued=self.claimer.note_wakeup,
+            on_queued=self.claimer.note_queued,
         )
         self.rescuer = Rescuer(
             events,
@@ -159,7 +159,7 @@ class Parts:
             self.lease,
             retention=self._retention,
             interval=settings.rescue_interval,
-            on_queued=self.claimer.note_wakeup,
+            on_queued=self.claimer.note_queued,
         )
         self.pruner = Pruner(events, self.engine, models)
         self.listener = Listener(

@@ -39,7 +39,8 @@ _SHORTEST_PAUSE = 0.001
 _SECOND_LOOK = 0.6
 """Seconds between the two looks that must both miss a worker's lock."""
 
-OnQueued = Callable[[frozenset[str]], None]
+OnQueued = Callable[[frozenset[str]], bool]
+"""Is told of queues with new jobs; tells whether all of them are served here."""
 
 
 class DueWatch(Service):
@@ -110,8 +111,7 @@ class DueWatch(Service):
         if not rows:
             return
         queues = frozenset(row.queue for row in rows)
-        self._on_queued(queues)
-        if len(rows) > 1:
+        if not self._on_queued(queues) or len(rows) > 1:
             await self.link.execute(notify(self._channel, wake_payload(queues)))
 
     @staticmethod
