@@ -16,8 +16,8 @@ from tests.runtime.bench import Bench
 
 SLOW, FAST = 0.1, 0.001
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-ALWAYS_LATE = {"_SLOW": -1.0, "_GAIN": 0, "_SHORTEST": 0.5, "_SHARE": 0}
-"""Every whole claim counts as slow, every trial succeeds, and a whole one comes twice a second."""
+ALWAYS_LATE = {"_SLOW": -1.0, "_GAIN": 0, "_SHORTEST": 0.1, "_SHARE": 0}
+"""Every whole claim counts as slow, every trial succeeds, and a whole one comes ten times a second."""
 
 
 @pytest.fixture(params=["in time", "late"])
