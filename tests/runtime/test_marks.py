@@ -30,31 +30,29 @@ def wholes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 @pytest.mark.usefixtures("wholes")
-async def test_a_job_of_a_transaction_that_began_earlier_is_found(bench: Bench) -> None:
-    """Its due time lies before the marks."""
-    begun, seen = asyncio.Event(), list[str]()
+@pytest.mark.parametrize("jobs", [1, 200])
+async def test_the_jobs_of_a_transaction_that_began_earlier_come_first(
+    bench: Bench, jobs: int
+) -> None:
+    """Their due times lie before the marks, and there is not room for all of them in one claim."""
+    seen: list[str] = []
 
     @bench.task()
     async def note(name: str) -> None:
         seen.append(name)
-        begun.set()
         await asyncio.sleep(0.001)
 
     async with bench.sessions() as early:
-        await bench.soniq.enqueue(
-            note, "first"
-        )  # before it, so that the transaction below is later
-        early.enqueue(note, "early")
+        early.enqueue_many(note, [{"name": "early"}] * jobs)
         await early.flush()
         async with bench.sessions.begin() as session:
             session.enqueue_many(note, [{"name": "later"}] * 3_000)
         async with bench.worker(concurrency=5):
-            await begun.wait()
-            await bench.until(lambda: len(seen) > 1_000, "a thousand jobs")
+            await bench.until(lambda: len(seen) > 500, "five hundred jobs")
             await early.commit()
-            await bench.until(lambda: "early" in seen, "the early one")
+            await bench.until(lambda: seen.count("early") == jobs, "the early ones")
             assert len(seen) < 3_000
-            await bench.until(lambda: len(seen) == 3_002, "all of them")
+            await bench.until(lambda: len(seen) == 3_000 + jobs, "all of them")
 
 
 @pytest.mark.usefixtures("wholes")
@@ -129,7 +127,7 @@ def marks_after(*wholes: float, at: float = 0.0) -> Marks:
     marks = Marks()
     for took in wholes:
         marks.begin_whole()
-        marks.note_whole([job()], at, took)
+        marks.note_whole([job()], at, took, full=False)
     return marks
 
 
@@ -143,7 +141,7 @@ def test_the_first_claim_and_those_after_news_are_whole() -> None:
 
 def test_places_cover_every_priority_of_every_queue_and_leave_out_what_lies_before_a_mark() -> None:
     marks = Marks()
-    marks.note_whole([job(1), job(5), job(3, priority=7), job(2, priority=8)], 0.0, FAST)
+    marks.note_whole([job(1), job(5), job(3, priority=7), job(2, priority=8)], 0.0, FAST, full=True)
     places = list(zip(*(marks.places(["mail", "default"])[name] for name in PLACE), strict=True))
     begin = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
     assert places == [
@@ -157,16 +155,25 @@ def test_places_cover_every_priority_of_every_queue_and_leave_out_what_lies_befo
     ]
 
 
-def test_a_mark_never_goes_back() -> None:
+def test_a_mark_does_not_go_back_after_a_claim_that_has_seen_everything() -> None:
     marks = marks_after(FAST)
-    marks.note_whole([job(9)], 0.0, FAST)
-    marks.note_whole([job(4)], 0.0, FAST)
+    marks.note_whole([job(9)], 0.0, FAST, full=False)
+    marks.note_whole([job(4)], 0.0, FAST, full=False)
     assert NOW + timedelta(seconds=9) in marks.places(["default"])["times"]
+
+
+def test_after_a_whole_claim_without_room_for_more_only_its_own_places_have_marks() -> None:
+    marks = Marks()
+    marks.note_whole([job(9), job(9, queue="mail")], 0.0, FAST, full=False)
+    marks.note_whole([job(4)], 0.0, FAST, full=True)
+    times = marks.places(["default", "mail"])["times"]
+    assert NOW + timedelta(seconds=4) in times
+    assert NOW + timedelta(seconds=9) not in times
 
 
 def test_with_many_priorities_every_claim_is_whole() -> None:
     marks = Marks()
-    marks.note_whole([job(priority=number) for number in range(1, 500)], 0.0, FAST)
+    marks.note_whole([job(priority=number) for number in range(1, 500)], 0.0, FAST, full=True)
     assert not marks.lead(0.0)
 
 
@@ -190,7 +197,7 @@ def test_while_whole_claims_are_slow_they_take_a_fiftieth_of_the_time() -> None:
 def test_without_news_no_whole_claim_is_owed() -> None:
     marks = late()
     marks.begin_whole()
-    marks.note_whole([job()], 5.0, SLOW)
+    marks.note_whole([job()], 5.0, SLOW, full=False)
     assert marks.lead(5.0)
     assert marks.whole_due_at == float("inf")
     assert marks_after(FAST).whole_due_at == float("inf")
@@ -200,7 +207,7 @@ def test_without_news_no_whole_claim_is_owed() -> None:
 def test_after_a_fast_whole_claim_all_follow_news_at_once_again(took: Sequence[float]) -> None:
     marks = late()
     for one in took:
-        marks.note_whole([job()], 5.0, one)
+        marks.note_whole([job()], 5.0, one, full=False)
     marks.note_news()
     assert not marks.lead(5.0)
 
@@ -210,10 +217,10 @@ def test_a_machine_that_is_just_busy_is_no_reason_to_put_whole_claims_off() -> N
     marks.note_marked([job()], 0.0, SLOW)
     marks.note_news()
     assert not marks.lead(0.0)
-    marks.note_whole([job()], 1.0, SLOW)
-    marks.note_whole([job()], 1.0, SLOW)
+    marks.note_whole([job()], 1.0, SLOW, full=False)
+    marks.note_whole([job()], 1.0, SLOW, full=False)
     marks.note_news()
     assert not marks.lead(1.0)  # no trial again so soon
-    marks.note_whole([job()], 20.0, SLOW)
+    marks.note_whole([job()], 20.0, SLOW, full=False)
     marks.note_news()
     assert marks.lead(20.0)

@@ -36,15 +36,15 @@ from soniq_sa.retention import Retention
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
 from soniq_sa.runtime.lease import Lease, Look
 from soniq_sa.runtime.marks import Marks
+from soniq_sa.runtime.pace import Pace
 from soniq_sa.runtime.service import Service
+from soniq_sa.runtime.suspects import Suspects
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
 from soniq_sa.statements.finish import release_jobs
 from soniq_sa.statements.upkeep import owned_jobs
 
 _AHEAD = 0.02
 """Seconds of work that may be claimed ahead."""
-_PAUSE = 1.0
-"""Seconds without a job after which it is not known any more how fast they are over."""
 _GATHER = 0.005
 """Under load, slots that become free within this time are filled by one claim."""
 
@@ -226,7 +226,8 @@ class Claimer(Service):
         self._marks.begin_whole()
         self._looked_at = began
         found = await self._take(self._claim, limit - len(claimed))
-        self._marks.note_whole(found, began, self._now() - began)
+        full = len(found) == limit - len(claimed)
+        self._marks.note_whole(found, began, self._now() - began, full=full)
         return claimed + found
 
     async def _take(self, statement: Executable, limit: int, **more: Any) -> list[HeldJob]:
@@ -290,59 +291,3 @@ class Claimer(Service):
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-class Suspects:
-    """When to claim a job that may take its worker down: one at a time, when one is expected.
-
-    Nobody waits for such jobs, so besides hints from a rescue there is a look every 15 seconds.
-    """
-
-    _EVERY = 15.0
-
-    def __init__(self) -> None:
-        self.expected = True
-        self.running: list[HeldJob] = []
-        self._looked_at = 0.0
-
-    def note_look(self, now: float, *, found: bool) -> None:
-        """Learn whether there is one."""
-        self._looked_at = now
-        self.expected = self.expected or found
-
-    def wanted(self, held: HeldJobs, now: float) -> bool:
-        """Tell whether to claim one now."""
-        if self.running:
-            if (self.running[0].id, self.running[0].claims) in held:
-                return False
-            self.expected = True
-        if not self.expected and now - self._looked_at < self._EVERY:
-            return False
-        self.expected, self._looked_at = False, now
-        return True
-
-
-class Pace:
-    """How many jobs a second are over while there are some, smoothed."""
-
-    def __init__(self) -> None:
-        self.rate = 0.0
-        self._count = 0
-        self._since = 0.0
-        self._over_at = -math.inf
-
-    def begin(self, now: float) -> None:
-        """Learn that work begins; the pause before it counts for nothing, unless it was long."""
-        if now - self._over_at > _PAUSE:
-            self.rate = 0.0
-        self._count, self._since = 0, now
-
-    def note(self, count: int, now: float) -> None:
-        """Learn that ``count`` jobs are over."""
-        self._count += count
-        self._over_at = now
-        elapsed = now - self._since
-        if elapsed >= _GATHER:
-            weight = min(1.0, elapsed / 0.1)
-            self.rate += weight * (self._count / elapsed - self.rate)
-            self._count, self._since = 0, now

@@ -4,7 +4,8 @@ The claim index loses the entries of claimed jobs when they are vacuumed, and ev
 those that are left. A claim from the marks does not: in each queue, for each priority, it begins behind
 the last job that was found there. What can come to lie before a mark are jobs of a transaction that began
 earlier and committed later, and jobs that are released: workers are told of both. So a whole scan follows
-such news, and follows where the marks lead to fewer jobs than there is room for.
+such news, and follows where the marks lead to fewer jobs than there is room for. One that finds as many as
+there is room for may have left such jobs behind its last one: only where that stands is known then.
 
 While some transaction keeps an old snapshot open, nothing is vacuumed, and whole scans grow slow. Then even
 news has to wait for a whole scan until that takes a small part of the time only. Whether it is the dead
@@ -109,8 +110,13 @@ class Marks:
         """Note that a whole claim is sent: it finds all that was told of until now."""
         self._news = False
 
-    def note_whole(self, jobs: Sequence[HeldJob], now: float, took: float) -> None:
-        """Learn which jobs a whole claim found, in their order, when it began, and how long it took."""
+    def note_whole(self, jobs: Sequence[HeldJob], now: float, took: float, *, full: bool) -> None:
+        """Learn which jobs a whole claim found, in their order, when it began, and how long it took.
+
+        full: There was room for no more.
+        """
+        if full:
+            self._marks.clear()
         wasted = self._note(jobs, took)
         self._whole_at, self._whole_took = now, wasted
         self._slow_ones = self._slow_ones + 1 if wasted > _SLOW else 0
