@@ -16,7 +16,6 @@ from soniq_sa.control import AnyJob, Control, Controlling
 from soniq_sa.databases import AnyEngine, AnySessionmaker, Databases
 from soniq_sa.dead_letters import DeadLetters
 from soniq_sa.errors import OptionError
-from soniq_sa.events import Events
 from soniq_sa.foreign import Referring, TaskName
 from soniq_sa.functions import default_name
 from soniq_sa.handle import JobHandle, id_of
@@ -28,6 +27,7 @@ from soniq_sa.reading import Reader, ReturnWhen
 from soniq_sa.record import JobRecord
 from soniq_sa.resources import ResourceDecorator, Resources
 from soniq_sa.session import checked_task, enqueue_committed, enqueue_many_committed
+from soniq_sa.subscribers import Events
 from soniq_sa.task import AsyncTask, SyncTask, Task, TaskRef, Tasks, UnknownTasks, task_class
 from soniq_sa.task_options import TaskOptions, check_task_options
 

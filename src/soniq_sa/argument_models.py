@@ -19,9 +19,10 @@ from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationEr
 from pydantic.errors import PydanticUserError
 
 from soniq_sa.codec import Codec, Encoded, Path, described
-from soniq_sa.errors import InvalidArgumentsError, OptionError, TaskDefinitionError, did_you_mean
+from soniq_sa.errors import InvalidArgumentsError, OptionError, TaskDefinitionError
 from soniq_sa.options import shown
 from soniq_sa.signature import NO_PARAMETERS, Parameters, mapped, mentions_entity
+from soniq_sa.suggestions import did_you_mean
 
 
 class ArgumentModel:

@@ -35,11 +35,12 @@ from typing_extensions import TypedDict
 
 from soniq_sa.annotations import aware, is_exact
 from soniq_sa.entities import EntityKey, Reference
-from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError, did_you_mean
+from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError
 from soniq_sa.json_text import as_jsonb, dump, storable, storable_text
 from soniq_sa.options import JobOptions, shown
 from soniq_sa.results import CONFIG, ResultCodec
 from soniq_sa.signature import NO_PARAMETERS, EntityParameter, Injection, Parameters, Shape
+from soniq_sa.suggestions import did_you_mean
 
 _REMEDIES = {"timezone_aware": ", which has none: write datetime.now(UTC)"}
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from soniq_sa.errors import OptionError, UnknownOptionError, did_you_mean
+from soniq_sa.errors import OptionError, UnknownOptionError
 from soniq_sa.options import Seconds, check_tags, is_storable
 from soniq_sa.states import Reason
+from soniq_sa.suggestions import did_you_mean
 
 
 class DeadLetterFilters(TypedDict, total=False):

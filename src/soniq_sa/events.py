@@ -5,14 +5,11 @@ The hot path emits one event per batch, and none without subscribers.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from soniq_sa.outcome import Failed
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +220,39 @@ class HandlerAbandoned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LoopBlocked(Event):
+    """The worker's event loop runs nothing else, because a handler blocks it, and still does.
+
+    Told from a thread, not from the event loop, and once for each time that it happens.
+
+    task: The task name of the handler; None if it could not be found out.
+    job_id: The id of its job; None if it could not be found out.
+    seconds: For how long the loop has been blocked so far.
+    stack: Where the handler is, as a traceback.
+    gil_held: Whether no other thread could run either: the handler is in compiled code that keeps
+        Python's lock. Then this is told by the process that guards the worker.
+    """
+
+    task: str | None
+    job_id: UUID | None
+    seconds: float
+    stack: str
+    gil_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFreed(Event):
+    """The worker's event loop runs again after it was blocked.
+
+    task: The task name of the handler, as in `LoopBlocked`.
+    seconds: For how long the loop was blocked.
+    """
+
+    task: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseLost(Event):
     """A part of the worker cannot reach the database, and tries again.
 
@@ -300,35 +330,3 @@ class ResourceFailed(Event):
     resource: str
     when: str
     error: str
-
-
-Subscriber = Callable[[Event], None]
-
-
-class Events:
-    """The subscribers of one application: ``soniq.events``."""
-
-    def __init__(self) -> None:
-        self._subscribers: list[Subscriber] = []
-
-    def subscribe(self, subscriber: Subscriber) -> Subscriber:
-        """Have ``subscriber`` called with every event, in the worker's event loop.
-
-        It must not block. If it raises, that is logged, and the worker goes on. One that is
-        subscribed already is not called twice.
-        """
-        if subscriber not in self._subscribers:
-            self._subscribers.append(subscriber)
-        return subscriber
-
-    def emit(self, event: Event) -> None:
-        """Hand ``event`` to every subscriber."""
-        for subscriber in self._subscribers:
-            try:
-                subscriber(event)
-            except Exception:  # noqa: BLE001 - a subscriber must not stop the worker
-                _log.exception("The subscriber %r failed on %r.", subscriber, event)
-
-    def __bool__(self) -> bool:
-        """Tell whether anybody listens."""
-        return bool(self._subscribers)

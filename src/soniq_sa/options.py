@@ -12,7 +12,8 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, TypedDict
 
-from soniq_sa.errors import OptionError, UnknownOptionError, UnknownQueueError, did_you_mean
+from soniq_sa.errors import OptionError, UnknownOptionError, UnknownQueueError
+from soniq_sa.suggestions import did_you_mean
 
 DEFAULT_QUEUE = "default"
 DEFAULT_PRIORITY = 100

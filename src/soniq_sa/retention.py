@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from soniq_sa.errors import OptionError, UnknownOptionError, did_you_mean
+from soniq_sa.errors import OptionError, UnknownOptionError
 from soniq_sa.options import Seconds, check_seconds, shown
 from soniq_sa.states import JobState
+from soniq_sa.suggestions import did_you_mean
 
 ENDED = (JobState.DONE, JobState.CANCELLED, JobState.DEAD)
 """The states in which a job has ended."""

@@ -13,10 +13,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from soniq_sa.errors import ConfigurationError, UnknownOptionError, did_you_mean
+from soniq_sa.errors import ConfigurationError, UnknownOptionError
 from soniq_sa.options import MAX_SECONDS
 from soniq_sa.retention import Spans
 from soniq_sa.states import JobState
+from soniq_sa.suggestions import did_you_mean
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]

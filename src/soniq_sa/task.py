@@ -31,7 +31,6 @@ from soniq_sa.errors import (
     UnknownOptionError,
     UnknownTaskError,
     UnknownTaskWarning,
-    did_you_mean,
 )
 from soniq_sa.functions import local_scope, outer_frames, place
 from soniq_sa.handle import JobReader
@@ -48,6 +47,7 @@ from soniq_sa.options import (
 )
 from soniq_sa.retention import Retention, Spans
 from soniq_sa.retrying import Retrying
+from soniq_sa.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

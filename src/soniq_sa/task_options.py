@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from soniq_sa.deferred import check_model
-from soniq_sa.errors import OptionError, UnknownOptionError, did_you_mean
+from soniq_sa.errors import OptionError, UnknownOptionError
 from soniq_sa.options import (
     DEFAULT_PRIORITY,
     DEFAULT_QUEUE,
@@ -23,6 +23,7 @@ from soniq_sa.options import (
 )
 from soniq_sa.retention import RetentionByState, Spans, check_retention
 from soniq_sa.retrying import Exceptions, Retrying, RetryPolicy, make_retrying
+from soniq_sa.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

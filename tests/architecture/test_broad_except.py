@@ -8,7 +8,7 @@ BROAD = {"Exception", "BaseException"}
 
 # function -> why it may catch whatever comes
 BORDERS = {
-    "events.py:Events.emit": "a subscriber of the user's must not stop the worker",
+    "subscribers.py:Events.emit": "a subscriber of the user's must not stop the worker",
     "options.py:shown": "the repr() of a value of the user's",
     "runtime/failure.py:_after": "the user's retry policy: the job is retried all the same",
     "link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",

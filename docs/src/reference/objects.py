@@ -12,7 +12,7 @@ from typing import Any, is_typeddict
 
 import soniq_sa
 import soniq_sa.models
-from soniq_sa import asks, control, events, outcome
+from soniq_sa import asks, control, outcome, subscribers
 from soniq_sa.models.mixin import TableMixin
 from sqlalchemy.dialects import postgresql
 
@@ -26,7 +26,7 @@ MADE_BY_USERS = (soniq_sa.Soniq, soniq_sa.Worker, asks.Ask)
 
 BEHIND_ATTRIBUTES = {
     "Control": control.Control,
-    "Events": events.Events,
+    "Events": subscribers.Events,
     "Failed": outcome.Failed,
 }
 """What users reach through an attribute of a public object, and do not import."""

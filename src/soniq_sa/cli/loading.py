@@ -7,7 +7,8 @@ from types import ModuleType
 
 from soniq_sa.app import Soniq
 from soniq_sa.cli.importing import import_module, look_here_first
-from soniq_sa.errors import AppNotFoundError, did_you_mean
+from soniq_sa.errors import AppNotFoundError
+from soniq_sa.suggestions import did_you_mean
 
 _USUAL_MODULES = ("app", "main", "jobs")
 

@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from soniq_sa.cli.exits import INTERRUPTED, exit_code
-from soniq_sa.errors import SoniqError, did_you_mean
+from soniq_sa.errors import SoniqError
+from soniq_sa.suggestions import did_you_mean
 
 _MODULES = {
     "worker": "soniq_sa.cli.worker",

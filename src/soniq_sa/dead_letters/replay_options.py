@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypedDict
 
-from soniq_sa.errors import UnknownOptionError, did_you_mean
+from soniq_sa.errors import UnknownOptionError
 from soniq_sa.options import Seconds, check_mapping, check_options
+from soniq_sa.suggestions import did_you_mean
 from soniq_sa.task import Tasks
 
 

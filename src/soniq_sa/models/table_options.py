@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from soniq_sa.errors import OptionError, UnknownOptionError, did_you_mean
+from soniq_sa.errors import OptionError, UnknownOptionError
+from soniq_sa.suggestions import did_you_mean
 
 Notify = Literal["after_commit", "trigger"]
 Durability = Literal["durable", "volatile"]

@@ -28,7 +28,7 @@ from uuid import UUID
 from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events, JobsReleased
+from soniq_sa.events import JobsReleased
 from soniq_sa.link import Link
 from soniq_sa.models.channel import SUSPECT_HINT, without_hints
 from soniq_sa.models.roles import Models
@@ -42,6 +42,7 @@ from soniq_sa.runtime.suspects import Suspects
 from soniq_sa.statements.claim import claim_jobs, queues_with_jobs
 from soniq_sa.statements.finish import release_jobs
 from soniq_sa.statements.upkeep import owned_jobs
+from soniq_sa.subscribers import Events
 
 _AHEAD = 0.02
 """Seconds of work that may be claimed ahead."""

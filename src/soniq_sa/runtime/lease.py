@@ -36,7 +36,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import DatabaseBack, DatabaseLost, Event, Events
+from soniq_sa.events import DatabaseBack, DatabaseLost, Event
 from soniq_sa.link import Backoff, DatabaseAway, Link, StatementCut, StatementRefused
 from soniq_sa.models.channel import PEER_HINT, channel_of
 from soniq_sa.models.roles import Models
@@ -49,6 +49,7 @@ from soniq_sa.statements.upkeep import (
     remove_worker,
     try_lock,
 )
+from soniq_sa.subscribers import Events
 
 _LEAVE_DEADLINE = 3.0
 _LATE = 1.0

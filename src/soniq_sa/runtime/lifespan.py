@@ -16,9 +16,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from soniq_sa.errors import ResourceError
-from soniq_sa.events import Events, ResourceFailed
+from soniq_sa.events import ResourceFailed
 from soniq_sa.resources import AnyManager, Resource
 from soniq_sa.runtime.threads import HandlerRaised, Threads
+from soniq_sa.subscribers import Events
 
 _CLOSE_GRACE = 5.0
 _HURRIED_GRACE = 0.2

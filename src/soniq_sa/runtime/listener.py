@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events
 from soniq_sa.link import DatabaseAway
 from soniq_sa.models.channel import woken_queues
 from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
+from soniq_sa.subscribers import Events
 
 _LOOK_EVERY = 1.0
 _HEARING_DEADLINE = 2.0

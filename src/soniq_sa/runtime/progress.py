@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events
 from soniq_sa.link import DatabaseAway
 from soniq_sa.models.roles import Models
 from soniq_sa.progress import LONGEST_NOTE
@@ -16,6 +15,7 @@ from soniq_sa.runtime.failure import storable
 from soniq_sa.runtime.jobs import HeldJob
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.progress import write_progress
+from soniq_sa.subscribers import Events
 
 _PAUSE = 0.25
 """Seconds between two writes at least; what is said between them is written by the next."""

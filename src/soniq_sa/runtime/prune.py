@@ -19,7 +19,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events, JobsHeld, JobsPruned
+from soniq_sa.events import JobsHeld, JobsPruned
 from soniq_sa.link import DatabaseAway, StatementRefused
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.service import Service
@@ -29,6 +29,7 @@ from soniq_sa.statements.prune import (
     put_off_pruning,
     references_to,
 )
+from soniq_sa.subscribers import Events
 
 PRUNE_EVERY = 30.0
 """Seconds between two turns, about: workers that start together do not prune together."""

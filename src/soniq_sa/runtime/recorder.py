@@ -17,7 +17,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import (
-    Events,
     JobCancelled,
     JobDied,
     JobFailed,
@@ -61,6 +60,7 @@ from soniq_sa.statements.finish import (
     release_jobs,
 )
 from soniq_sa.states import JobState
+from soniq_sa.subscribers import Events
 
 SAY_ENDS_FOR = 60.0
 """Seconds for which the ends of jobs are said after somebody has asked for that."""

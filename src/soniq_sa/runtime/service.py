@@ -15,8 +15,9 @@ from abc import ABC, abstractmethod
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import DatabaseBack, DatabaseLost, Events, PartFailed
+from soniq_sa.events import DatabaseBack, DatabaseLost, PartFailed
 from soniq_sa.link import Backoff, DatabaseAway, Link
+from soniq_sa.subscribers import Events
 
 
 class Service(ABC):

@@ -21,7 +21,7 @@ from typing import Any
 
 from soniq_sa.asks import Ask
 from soniq_sa.errors import JobTimeoutError, MiddlewareError
-from soniq_sa.events import Events, HookFailed
+from soniq_sa.events import HookFailed
 from soniq_sa.functions import full_name
 from soniq_sa.hooks import Hooks, is_async
 from soniq_sa.outcome import LOST, Done, Failed, Outcome, Settled
@@ -29,6 +29,7 @@ from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, out
 from soniq_sa.runtime.handler import Handler, StartClock
 from soniq_sa.runtime.jobs import HeldJob, JobDesk, Verdict
 from soniq_sa.runtime.threads import HandlerRaised, Threads
+from soniq_sa.subscribers import Events
 from soniq_sa.task import Task
 
 Place = AbstractAsyncContextManager[Any]

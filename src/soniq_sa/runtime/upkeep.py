@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import Events, JobDied, JobsRescued
+from soniq_sa.events import JobDied, JobsRescued
 from soniq_sa.models.channel import (
     DUE_HINT,
     SUSPECT_HINT,
@@ -33,6 +33,7 @@ from soniq_sa.statements.upkeep import (
     silent_workers,
 )
 from soniq_sa.states import SUSPECT_CRASHES, JobState, Reason
+from soniq_sa.subscribers import Events
 
 _PROMOTE_AT_ONCE = 1000
 _SHORTEST_PAUSE = 0.001

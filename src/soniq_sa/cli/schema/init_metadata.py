@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import MetaData
 
 from soniq_sa.cli.importing import import_module, look_here_first
-from soniq_sa.errors import OptionError, did_you_mean
+from soniq_sa.errors import OptionError
+from soniq_sa.suggestions import did_you_mean
 
 DEFAULT = "models:Base.metadata"
 

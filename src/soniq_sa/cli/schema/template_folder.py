@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soniq_sa.cli.shipped import shipped_folder
-from soniq_sa.errors import OptionError, did_you_mean
+from soniq_sa.errors import OptionError
+from soniq_sa.suggestions import did_you_mean
 
 _MARK = "alembic.ini.mako"
 
