@@ -27,7 +27,7 @@ class JobState(StrEnum):
 UNFINISHED = (JobState.SCHEDULED, JobState.QUEUED, JobState.PROCESSING)
 """The states of jobs that have something before them."""
 
-SUSPECT_CRASHES = 2
+SUSPECT_CRASHES = 1
 """A job that took part in this many crashes may be the cause: it is claimed by itself from then on."""
 
 MAX_CRASHES = 3

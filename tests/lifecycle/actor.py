@@ -32,6 +32,9 @@ from tests.lifecycle.stage import Fence, Stage
 from tests.lifecycle.tasks import SPECS, Ending
 from tests.runtime.bench import PATIENCE
 
+MOST_CRASHES = 100
+"""More than any job takes part in."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -153,7 +156,13 @@ class Actor:
         asked_at = asyncio.get_running_loop().time()
         rows = await self._link.execute(
             self._claims[suspects],
-            {"queues": queues, "tasks": tasks, "limit": limit, "owner": self.id},
+            {
+                "queues": queues,
+                "tasks": tasks,
+                "limit": limit,
+                "owner": self.id,
+                **({"most_crashes": MOST_CRASHES} if suspects else {}),
+            },
         )
         jobs = [HeldJob(self.id, asked_at, *row) for row in rows]
         if heard:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 FINAL = ("done", "cancelled", "dead")
 WAITING = ("scheduled", "queued")
-SUSPECT_AFTER = 2
+SUSPECT_AFTER = 1
 DEAD_AFTER = 3
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -131,7 +131,7 @@ def _of_workers() -> Iterator[HotStatement]:
     yield expect(
         "claim of suspects",
         lambda models: claim.claim_jobs(models, suspects=True),
-        {**claiming, "limit": 1},
+        {**claiming, "limit": 1, "most_crashes": 1},
         SUSPECT,
         KEY,
     )

@@ -5,11 +5,14 @@ handler starts, one when it ends. A handler that waits for a gate goes on when t
 """
 
 import asyncio
+import ctypes
 import json
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -204,8 +207,18 @@ async def block(seconds: float, ctx: JobContext = inject()) -> None:
     note("end", ctx)
 
 
+POISONS: dict[str, Callable[[], object]] = {
+    "exit": lambda: os._exit(1),
+    "segfault": lambda: ctypes.string_at(0),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+}
+"""How a handler can end its process at once; the kernel kills one that takes too much memory."""
+
+
 @soniq.job(name="poison", retry_delay=0.5)
-async def poison(ctx: JobContext = inject()) -> None:
+async def poison(kind: str = "exit", gate: str | None = None, ctx: JobContext = inject()) -> None:
     note("start", ctx)
     sys.stderr.flush()
-    os._exit(1)
+    if gate is not None:
+        await opened(gate)
+    POISONS[kind]()

@@ -76,24 +76,6 @@ def test_every_job_of_a_killed_worker_is_done_elsewhere_with_effects_once(yard: 
     assert second.popen.poll() is None
 
 
-def test_a_job_that_kills_its_workers_is_dead_after_three_and_the_innocent_are_done(
-    yard: Yard,
-) -> None:
-    with yard.sessions.begin() as session:
-        innocent = session.enqueue_many(shop.nap, [{"seconds": 0.3}] * 3)
-        (poison,) = session.enqueue_many(shop.poison, [{}])
-        innocent += session.enqueue_many(shop.nap, [{"seconds": 0.3}] * 3)
-    for _ in range(3):
-        assert yard.starting_worker(**SHORT_LEASE).exit_code() == 1
-    yard.worker(**SHORT_LEASE)
-    row = yard.until_state(poison, "dead")
-    assert (row.reason, row.crashes) == ("crashed worker", 3)
-    assert len(yard.starts(poison)) == 3
-    for handle in innocent:
-        assert yard.until_state(handle, "done").crashes < 3
-        assert len(yard.lines(handle, "end")) == 1
-
-
 def test_after_a_kill_a_new_worker_of_the_same_host_finds_the_jobs(yard: Yard) -> None:
     """No other worker was there to take over; ids of hosts and processes do not matter."""
     gate = yard.gate()

@@ -119,8 +119,9 @@ class Claimer(Service):
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look for jobs; ``queues`` says where they are, and is empty if that is not known."""
         named = without_hints(queues)
+        self._suspects.note_news()
         if SUSPECT_HINT in queues:
-            self._suspects.expected = True
+            self._suspects.expect()
         elif queues and not named:
             return
         if not queues:
@@ -165,14 +166,14 @@ class Claimer(Service):
     def note_over(self, count: int) -> None:
         """Learn that the ends of ``count`` jobs are written: there are slots, and this is the pace."""
         self._pace.note(count, self._now())
-        if self._backlog or self._suspects.running or self._on_empty is not None:
+        if self._backlog or self._on_empty is not None or self._suspects_due <= self._now():
             self.wake()
 
     async def run_once(self) -> float | None:
         """Claim as many jobs as there are slots for."""
         poll = self._lease.unless_looked(self._poll_interval)
         left = self._looked_at + poll - self._now()
-        pause = min(left, self._marks.whole_due_at - self._now())
+        pause = min(left, self._due_at - self._now())
         if pause > 0 and not (self._asked or self._unsure or self._backlog):
             return pause
         if left <= 0:
@@ -186,24 +187,31 @@ class Claimer(Service):
         if room <= min(self._pace.rate * _GATHER, self._concurrency / 2) and self._held:
             self._backlog = True
             return poll
-        if self._suspects.wanted(self._held, self._now()):
-            self._suspects.running = await self._take(self._claim_suspects, 1)
-        claimed = await self._take_next(room)
-        self._backlog = len(claimed) == room
+        self._backlog = len(await self._take_next(room)) == room
+        if self._suspects_due <= self._now() or (self._on_empty is not None and not self._held):
+            await self._take_suspect()
         if self._backlog:
             return 0
-        empty = not claimed and not self._held and not self._suspects.running
+        empty = not self._held
         if await self._find_new_queues(now=empty and self._on_empty is not None):
             self._marks.note_news()
             self._asked = True
             return 0
         if empty and self._on_empty is not None:
             await self._on_empty()
-        return min(poll, max(0.001, self._marks.whole_due_at - self._now()))
+        return min(poll, max(0.001, self._due_at - self._now()))
 
     @property
     def _compare_every(self) -> float:
         return self._lease.every if self._held else self._lease.unless_looked(self._lease.seconds)
+
+    @property
+    def _due_at(self) -> float:
+        return min(self._marks.whole_due_at, self._suspects_due)
+
+    @property
+    def _suspects_due(self) -> float:
+        return self._suspects.due_at(self._held, self._now())
 
     def _room(self) -> int:
         ahead = min(self._concurrency, int(self._pace.rate * _AHEAD))
@@ -230,6 +238,11 @@ class Claimer(Service):
         full = len(found) == limit - len(claimed)
         self._marks.note_whole(found, began, self._now() - began, full=full)
         return claimed + found
+
+    async def _take_suspect(self) -> None:
+        most = self._suspects.most_crashes(self._held)
+        jobs = await self._take(self._claim_suspects, 1, most_crashes=most)
+        self._suspects.note_claimed(jobs, self._now())
 
     async def _take(self, statement: Executable, limit: int, **more: Any) -> list[HeldJob]:
         """Claim up to ``limit`` jobs, and have them run."""

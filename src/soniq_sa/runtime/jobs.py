@@ -41,7 +41,8 @@ class HeldJob:
     """A claimed job. The fence is ``(id, claims, worker_id)``, as they were at the claim.
 
     asked_at: When its claim was sent, by the clock of the loop. What is left of its lifetime counts from
-    there: the answer may have waited for handlers, and a job must not begin after its end.
+    there: the answer may have waited for handlers, and a job must not begin after its end. crashes: In
+    how many it took part; told of suspects only, see `soniq_sa.runtime.suspects`.
     """
 
     worker_id: UUID
@@ -60,6 +61,7 @@ class HeldJob:
     seconds_left: float | None = None
     tags: str | None = None
     headers: str | None = None
+    crashes: int = 0
     retrying: Retrying = _DEFAULT
     expires: float | None = None
     cancel_flag: CancelFlag = field(default_factory=CancelFlag)

@@ -32,12 +32,12 @@ from soniq_sa.statements.upkeep import (
     rescue_orphans,
     silent_workers,
 )
-from soniq_sa.states import SUSPECT_CRASHES, JobState, Reason
+from soniq_sa.states import JobState, Reason
 from soniq_sa.subscribers import Events
 
 _PROMOTE_AT_ONCE = 1000
 _SHORTEST_PAUSE = 0.001
-_SECOND_LOOK = 0.6
+_SECOND_LOOK = 0.5
 """Seconds between the two looks that must both miss a worker's lock."""
 
 OnQueued = Callable[[frozenset[str]], bool]
@@ -199,9 +199,9 @@ class Rescuer(Service):
         for payload in ends_payloads([row.id for row in rows if row.state != JobState.QUEUED]):
             await self.link.execute(notify(self._ends_channel, payload))
         if queued:
-            hints = {SUSPECT_HINT} if any(row.crashes >= SUSPECT_CRASHES for row in rows) else set()
-            self._on_queued(frozenset(queued) | hints)
-            await self.link.execute(notify(self._channel, wake_payload({*queued, *hints})))
+            told = {*queued, SUSPECT_HINT}
+            self._on_queued(frozenset(told))
+            await self.link.execute(notify(self._channel, wake_payload(told)))
 
     @staticmethod
     def _now() -> float:

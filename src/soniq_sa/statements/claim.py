@@ -52,8 +52,8 @@ def claim_jobs(models: Models, *, suspects: bool = False, marked: bool = False) 
         others. marked: Take only those behind a priority, due time and id, up to another priority.
 
     Parameters: queues and tasks (arrays), limit, owner; with ``marked`` also priorities, times, ids and
-    last_priorities (arrays as long as queues, which may hold a queue several times). Returns the claimed
-    rows, unordered.
+    last_priorities (arrays as long as queues, which may hold a queue several times); with ``suspects``
+    also most_crashes. Returns the claimed rows, unordered; those of suspects with their crashes.
     """
     jobs = models.jobs
     picked = _pick(models, suspects=suspects, marked=marked)
@@ -82,6 +82,7 @@ def claim_jobs(models: Models, *, suspects: bool = False, marked: bool = False) 
             _seconds_left(jobs).label("seconds_left"),
             cast(jobs.c.tags, Text).label("tags"),
             cast(jobs.c.headers, Text).label("headers"),
+            *([jobs.c.crashes] if suspects else []),
         )
     )
 
@@ -108,12 +109,11 @@ def _pick(models: Models, *, suspects: bool, marked: bool) -> CTE:
         "last_priorities": SmallInteger(),
     }
     served = rows("served", queues=Text(), **(places if marked else {}))
-    threshold: ColumnElement[int] = literal_column(str(SUSPECT_CRASHES))
     ready = (
         select(jobs.c.id)
         .where(
             state_is(jobs, JobState.QUEUED),
-            jobs.c.crashes >= threshold if suspects else jobs.c.crashes < threshold,
+            *_crashed(jobs, suspects=suspects),
             jobs.c.queue == served.c.queues,
             jobs.c.task == any_(array("tasks", Text())),
             *(_within(jobs, served) if marked else ()),
@@ -132,6 +132,14 @@ def _pick(models: Models, *, suspects: bool, marked: bool) -> CTE:
         .limit(limit)
         .cte("picked")
     )
+
+
+def _crashed(jobs: Table, *, suspects: bool) -> Sequence[ColumnElement[bool]]:
+    threshold: ColumnElement[int] = literal_column(str(SUSPECT_CRASHES))
+    if not suspects:
+        return (jobs.c.crashes < threshold,)
+    most = bindparam("most_crashes", type_=Integer())
+    return jobs.c.crashes >= threshold, jobs.c.crashes <= most
 
 
 def _within(jobs: Table, served: TableValuedAlias) -> Sequence[ColumnElement[bool]]:

@@ -196,7 +196,7 @@ def rescue_jobs(models: Models, retention: Retention) -> Executable:
     Dead are those whose lease has ended, and those named by ``dead_ids`` and ``dead_keys`` (arrays)
     if their lock_key has not changed. Parameter: owner, which is spared. A job that has seen
     `MAX_CRASHES` crashes is dead itself. Returns of each job its
-    id, task, queue, new state and crashes.
+    id, task, queue and new state.
     """
     workers = models.workers
     named = rows("named", dead_ids=Uuid(), dead_keys=BigInteger())
@@ -239,9 +239,7 @@ def _requeue_crashed(models: Models, retention: Retention, lost: ColumnElement[b
             literal_column(f"'{AttemptOutcome.CRASHED}'"),
         ),
     )
-    told = select(
-        put_back.c.id, put_back.c.task, put_back.c.queue, put_back.c.state, put_back.c.crashes
-    )
+    told = select(put_back.c.id, put_back.c.task, put_back.c.queue, put_back.c.state)
     return told.add_cte(kept.cte("kept"))
 
 
@@ -285,7 +283,6 @@ def _put_back(jobs: Table, retention: Retention, lost: ColumnElement[bool]) -> U
             jobs.c.claims,
             jobs.c.queue,
             jobs.c.state,
-            jobs.c.crashes,
             jobs.c.claimed_at,
             found.c.worker_id.label("lost_worker"),
         )

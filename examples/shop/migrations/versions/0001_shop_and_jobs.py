@@ -74,7 +74,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_soniq_jobs_due_1'), 'soniq_jobs', ['run_at'], unique=False, postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
     op.create_index(op.f('ix_soniq_jobs_owner_1'), 'soniq_jobs', ['worker_id'], unique=False, postgresql_where=sa.text("state = 'processing'"), sqlite_where=sa.text("state = 'processing'"))
     op.create_index(op.f('ix_soniq_jobs_prune_1'), 'soniq_jobs', ['keep_until'], unique=False, postgresql_where=sa.text('keep_until IS NOT NULL'), sqlite_where=sa.text('keep_until IS NOT NULL'))
-    op.create_index(op.f('ix_soniq_jobs_suspect_1'), 'soniq_jobs', ['queue', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued' AND crashes >= 2"), sqlite_where=sa.text("state = 'queued' AND crashes >= 2"))
+    op.create_index(op.f('ix_soniq_jobs_suspect_1'), 'soniq_jobs', ['queue', 'run_at', 'id'], unique=False, postgresql_where=sa.text("state = 'queued' AND crashes >= 1"), sqlite_where=sa.text("state = 'queued' AND crashes >= 1"))
     op.create_table('soniq_progress',
     sa.Column('job_id', sa.Uuid(), nullable=False),
     sa.Column('claim', sa.Integer(), nullable=False),
@@ -124,7 +124,7 @@ def downgrade() -> None:
     op.drop_table('orders')
     op.drop_table('soniq_workers')
     op.drop_table('soniq_progress')
-    op.drop_index(op.f('ix_soniq_jobs_suspect_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'queued' AND crashes >= 2"), sqlite_where=sa.text("state = 'queued' AND crashes >= 2"))
+    op.drop_index(op.f('ix_soniq_jobs_suspect_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'queued' AND crashes >= 1"), sqlite_where=sa.text("state = 'queued' AND crashes >= 1"))
     op.drop_index(op.f('ix_soniq_jobs_prune_1'), table_name='soniq_jobs', postgresql_where=sa.text('keep_until IS NOT NULL'), sqlite_where=sa.text('keep_until IS NOT NULL'))
     op.drop_index(op.f('ix_soniq_jobs_owner_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'processing'"), sqlite_where=sa.text("state = 'processing'"))
     op.drop_index(op.f('ix_soniq_jobs_due_1'), table_name='soniq_jobs', postgresql_where=sa.text("state = 'scheduled'"), sqlite_where=sa.text("state = 'scheduled'"))
