@@ -9,24 +9,43 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, PlainSerializer, SecretBytes, SecretStr
+
+_AS_STORED: dict[Any, Any] = {
+    datetime: AwareDatetime,
+    SecretStr: Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str)],
+    SecretBytes: Annotated[
+        SecretBytes, PlainSerializer(SecretBytes.get_secret_value, return_type=bytes)
+    ],
+}
 
 
-def aware(annotation: Any) -> Any:
-    """Return ``annotation`` with every ``datetime`` in it made one that needs a time zone."""
-    if annotation is datetime:
-        return AwareDatetime
+def stored(annotation: Any) -> Any:
+    """Return ``annotation`` as it is stored.
+
+    Every ``datetime`` in it needs a time zone, and pydantic's secrets are written with what they hold,
+    where pydantic would write stars.
+    """
+    if isinstance(annotation, type) and annotation in _AS_STORED:
+        return _AS_STORED[annotation]
     origin, parts = get_origin(annotation), get_args(annotation)
     if not parts or origin is Literal:
         return annotation
     if origin is Annotated:
-        return Annotated[(aware(parts[0]), *parts[1:])]
+        return Annotated[(stored(parts[0]), *parts[1:])]
     if origin in {Union, UnionType}:
-        return Union[tuple(aware(part) for part in parts)]  # noqa: UP007 - made at run time
+        return Union[tuple(stored(part) for part in parts)]  # noqa: UP007 - made at run time
     if origin in _CONTAINERS:
         generic: Any = origin
-        return generic[tuple(part if part is ... else aware(part) for part in parts)]
+        return generic[tuple(part if part is ... else stored(part) for part in parts)]
     return annotation
+
+
+def is_secret(annotation: Any) -> bool:
+    """Tell whether a value of this type is, or may be, one of pydantic's secrets."""
+    if isinstance(annotation, type):
+        return annotation in {SecretStr, SecretBytes}
+    return any(map(is_secret, get_args(annotation)))
 
 
 _CONTAINERS = {list, dict, tuple, set, frozenset}

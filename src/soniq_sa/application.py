@@ -12,9 +12,12 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import TypeVar as DefaultingTypeVar
 
+from soniq_sa.audit import AuditReport, audit_tables
 from soniq_sa.control import AnyJob, Control, Controlling
 from soniq_sa.databases import AnyEngine, AnySessionmaker, Databases
+from soniq_sa.dead_filter import check_moment
 from soniq_sa.dead_letters import DeadLetters
+from soniq_sa.engines import own_async_engine
 from soniq_sa.errors import OptionError
 from soniq_sa.foreign import Referring, TaskName
 from soniq_sa.functions import default_name
@@ -22,11 +25,12 @@ from soniq_sa.handle import JobHandle, id_of
 from soniq_sa.hooks import HookDecorators
 from soniq_sa.loops import run_without_loop
 from soniq_sa.models.roles import Models
-from soniq_sa.options import Seconds, check_task_name
+from soniq_sa.options import Seconds, check_seconds, check_task_name, check_whole
 from soniq_sa.reading import Reader, ReturnWhen
 from soniq_sa.record import JobRecord
 from soniq_sa.resources import ResourceDecorator, Resources
 from soniq_sa.session import checked_task, enqueue_committed, enqueue_many_committed
+from soniq_sa.statements.audit.check import Scope
 from soniq_sa.subscribers import Events
 from soniq_sa.task import AsyncTask, SyncTask, Task, TaskRef, Tasks, UnknownTasks, task_class
 from soniq_sa.task_options import TaskOptions, check_task_options
@@ -66,8 +70,9 @@ class Application(Referring, HookDecorators, ResourceDecorator, Controlling):
         database_url: str | None = None,
         queues: Iterable[str] = (),
         unknown_tasks: UnknownTasks = "strict",
+        redact: Iterable[str] = (),
     ) -> None:
-        self.tasks = Tasks(metadata, queues, unknown_tasks)
+        self.tasks = Tasks(metadata, queues, unknown_tasks, redact)
         self.hooks = self.tasks.hooks
         self.resources = Resources()
         self.databases = Databases(engine, sessionmaker, database_url)
@@ -157,10 +162,10 @@ class Application(Referring, HookDecorators, ResourceDecorator, Controlling):
     async def enqueue_many(
         self, task: TaskRef[..., Result] | TaskName[...], rows: Iterable[Mapping[str, Any]], /
     ) -> list[JobHandle[Result]]:
-        """Enqueue any number of jobs of one task in a transaction of its own, committed on return.
+        """Enqueue many jobs of one task in a transaction of its own, committed on return.
 
-        task: As in `enqueue`. rows: The arguments of each job, by name. If one does not fit, none is
-        enqueued.
+        task: As in `enqueue`. rows: The arguments of each job, by name, at most 100,000. If one does
+        not fit, none is enqueued.
 
         Example::
 
@@ -264,6 +269,42 @@ class Application(Referring, HookDecorators, ResourceDecorator, Controlling):
         return run_without_loop(
             "soniq.wait_sync", lambda: reader.wait(handles, timeout, return_when)
         )
+
+    async def audit(
+        self,
+        *,
+        queue: str | None = None,
+        since: datetime | Seconds | None = None,
+        limit: int = 10,
+        patience: Seconds = 60.0,
+    ) -> AuditReport:
+        """Ask the tables whether every job ran to one recorded end, and nothing is stuck.
+
+        queue: Look at the jobs of this queue only. Default: of all.
+        since: Look at those only that were enqueued since then: an aware datetime, or an age. Default:
+            at all.
+        limit: How many jobs each check tells of. Default 10.
+        patience: Seconds for which a job may wait for a worker. Default 60. Where jobs belong to
+            workers that are not there, the call takes that long.
+
+        All checks see one snapshot; nothing is written, and workers may run. Raises `OptionError`.
+
+        Example::
+
+            report = await soniq.audit()
+            assert report.ok, report.violations
+        """
+        scope = Scope(
+            queue=queue,
+            since=None if since is None else check_moment("since", since),
+            patience=check_seconds("patience", patience),
+        )
+        shown = check_whole("limit", limit, 0, 10_000)
+        engine = own_async_engine(self.databases.engine)
+        try:
+            return await audit_tables(engine, self.models, scope, limit=shown)
+        finally:
+            await engine.dispose()
 
     @overload
     def create_all(self, engine: Engine | Connection) -> None: ...

@@ -18,9 +18,11 @@ from typing import Any
 from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationError
 from pydantic.errors import PydanticUserError
 
-from soniq_sa.codec import Codec, Encoded, Path, described
+from soniq_sa.codec import Codec, Encoded
 from soniq_sa.errors import InvalidArgumentsError, OptionError, TaskDefinitionError
 from soniq_sa.options import shown
+from soniq_sa.problems import Path, described
+from soniq_sa.redaction import DEFAULT_REDACTION, Redaction
 from soniq_sa.signature import NO_PARAMETERS, Parameters, mapped, mentions_entity
 from soniq_sa.suggestions import did_you_mean
 
@@ -46,14 +48,28 @@ class ArgumentModel:
         """Return the name of the field that is meant by its name, or by its alias."""
         return key if key in self.fields else self._names.get(key, key)
 
-    def made_of(self, arguments: Mapping[str, Any], subject: str) -> BaseModel:
+    def made_of(
+        self,
+        arguments: Mapping[str, Any],
+        subject: str,
+        redaction: Redaction = DEFAULT_REDACTION,
+        *,
+        with_values: bool = True,
+    ) -> BaseModel:
         """Return the model filled with ``arguments``; raise `InvalidArgumentsError`."""
         data = {self._keys[name]: arguments[name] for name in self._keys if name in arguments}
         try:
             return self._model.model_validate(data, strict=True)
         except ValidationError as error:
-            problems = described(error, self._label, subject, self._path)
-            raise InvalidArgumentsError(problems) from error
+            problems = described(
+                error,
+                self._label,
+                subject,
+                redaction=redaction,
+                path=self._path,
+                with_values=with_values,
+            )
+            raise InvalidArgumentsError(problems) from None
 
     def _path(self, found: Path) -> Path:
         return (self._names.get(str(found[0]), found[0]), *found[1:]) if found else ()
@@ -88,17 +104,18 @@ class CheckedCodec(Codec):
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Encoded:
         """Check and encode the arguments of a call; raise `InvalidArgumentsError`."""
         encoded = super().encode(args, kwargs)
-        self._check(super().decode(encoded.text), "Arguments")
+        self._check(super().decode(encoded.text), "Arguments", with_values=True)
         return encoded
 
     def decode(self, text: str) -> dict[str, Any]:
         """Return the keyword arguments held in ``text``; entities are still their keys."""
         arguments = super().decode(text)
-        self._check(arguments, "The stored arguments")
+        self._check(arguments, "The stored arguments", with_values=False)
         return arguments
 
-    def _check(self, arguments: dict[str, Any], subject: str) -> None:
-        self._model.made_of({**self.parameters.defaults, **arguments}, subject)
+    def _check(self, arguments: dict[str, Any], subject: str, *, with_values: bool) -> None:
+        full = {**self.parameters.defaults, **arguments}
+        self._model.made_of(full, subject, self.redaction, with_values=with_values)
 
 
 class ModelCodec(Codec):
@@ -127,7 +144,7 @@ class ModelCodec(Codec):
             raise InvalidArgumentsError(
                 f"{self.label}() got an argument twice, by its name and by its alias."
             )
-        made = self._model.made_of(super()._bind(args, named), "Arguments")
+        made = self._model.made_of(super()._bind(args, named), "Arguments", self.redaction)
         return {name: getattr(made, name) for name in self.parameters.names}
 
 

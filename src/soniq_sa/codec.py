@@ -12,7 +12,7 @@ more than 1 MiB, and values that would come back as something else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import (
@@ -33,23 +33,23 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy.orm import Session
 from typing_extensions import TypedDict
 
-from soniq_sa.annotations import aware, is_exact
+from soniq_sa.annotations import is_exact, is_secret, stored
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError
 from soniq_sa.json_text import as_jsonb, dump, storable, storable_text
-from soniq_sa.options import JobOptions, shown
+from soniq_sa.options import JobOptions
+from soniq_sa.problems import described, short
+from soniq_sa.redaction import DEFAULT_REDACTION, MASK, Redaction
 from soniq_sa.results import CONFIG, ResultCodec
 from soniq_sa.signature import NO_PARAMETERS, EntityParameter, Injection, Parameters, Shape
 from soniq_sa.suggestions import did_you_mean
-
-_REMEDIES = {"timezone_aware": ", which has none: write datetime.now(UTC)"}
 
 
 @dataclass(slots=True)
 class Encoded:
     """The arguments of one job: as JSON text, and the entities that have no key yet."""
 
-    text: str
+    text: str = field(repr=False)
     references: Sequence[Reference] = ()
     unresolved: Sequence[Unresolved] = ()
 
@@ -115,6 +115,7 @@ class Codec:
 
     def __init__(self, parameters: Parameters, label: str) -> None:
         """Prepare; raise `TaskDefinitionError` for a parameter that cannot be stored as JSON."""
+        self.redaction = DEFAULT_REDACTION
         self.label = label
         self.parameters = parameters
         self._subject = f"{label}(): the arguments"
@@ -129,6 +130,12 @@ class Codec:
         }
         self.result = ResultCodec(self.parameters.returns, label)
         self._exact = all(is_exact(kind) for kind in self.parameters.plain.values())
+
+    def redact_by(self, redaction: Redaction) -> Codec:
+        """Keep from error messages what ``redaction`` hides; tell it of arguments that are secret."""
+        self.redaction = self.result.redaction = redaction
+        redaction.add(*(name for name, one in self.parameters.plain.items() if is_secret(one)))
+        return self
 
     @property
     def needs_session(self) -> bool:
@@ -154,8 +161,7 @@ class Codec:
         try:
             return dict(self._stored.validate_json(f"[{text}]")[0])
         except ValidationError as error:
-            problems = described(error, self.label, "The stored arguments")
-            raise InvalidArgumentsError(problems) from error
+            raise self._misfit(error, "The stored arguments", with_values=False) from None
 
     def entity_key(self, name: str) -> EntityKey:
         """Return how the entities of the argument ``name`` are identified."""
@@ -198,11 +204,11 @@ class Codec:
         try:
             checked = self._plain.validator.validate_python((arguments,), strict=True)
             if self._exact:
-                written = serializer.to_json(checked, by_alias=True)[1:-1]
+                written = serializer.to_json(checked, by_alias=True, warnings=False)[1:-1]
                 return storable(written, self._subject, InvalidArgumentsError)
-            (values,) = serializer.to_python(checked, mode="json", by_alias=True)
+            (values,) = serializer.to_python(checked, mode="json", by_alias=True, warnings=False)
         except ValidationError as error:
-            raise InvalidArgumentsError(described(error, self.label, "Arguments")) from error
+            raise self._misfit(error, "Arguments") from None
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise InvalidArgumentsError(
                 f"{self.label}(): the arguments cannot be written as JSON: {error}."
@@ -210,17 +216,25 @@ class Codec:
         self._check_round_trip(checked[0], values)
         return storable_text(dict(values), self._subject, InvalidArgumentsError)
 
+    def _misfit(
+        self, error: ValidationError, subject: str, *, with_values: bool = True
+    ) -> InvalidArgumentsError:
+        """Return what pydantic found, to be raised in its place: its own text shows secrets."""
+        redaction = self.redaction
+        return InvalidArgumentsError(
+            described(error, self.label, subject, redaction=redaction, with_values=with_values)
+        )
+
     def _check_round_trip(self, checked: dict[str, Any], values: dict[str, Any]) -> None:
         try:
             (back,) = self._plain.validate_json(dump([as_jsonb(values)]))
         except ValidationError as error:
-            subject = "Read back from JSON, the arguments"
-            raise InvalidArgumentsError(described(error, self.label, subject)) from error
+            raise self._misfit(error, "Read back from JSON, the arguments") from None
         except ValueError as error:
             raise InvalidArgumentsError(
                 f"{self.label}(): the arguments cannot be written as JSON: {error}."
             ) from error
-        if any(_naive(one) for one in self._plain.dump_python((checked,))):
+        if any(_naive(one) for one in self._plain.dump_python((checked,), warnings=False)):
             raise InvalidArgumentsError(
                 f"{self.label}(): an argument holds a naive datetime. Give it a time zone, for example "
                 "datetime.now(UTC)."
@@ -228,8 +242,8 @@ class Codec:
         for name, value in checked.items():
             if type(back[name]) is not type(value) or back[name] != value:
                 raise InvalidArgumentsError(
-                    f"{self.label}(): the argument {name!r} is {shown(value)} and would reach the "
-                    f"handler as {shown(back[name])}. {self.remedy}"
+                    f"{self.label}(): the argument {name!r} is {self._shown(name, value)} and would "
+                    f"reach the handler as {self._shown(name, back[name])}. {self.remedy}"
                 )
 
     def _encode_entities(self, name: str, value: Any, found: Found) -> Any:
@@ -245,8 +259,11 @@ class Codec:
         raise InvalidArgumentsError(
             f"{self.label}(): the argument {name!r} takes a {parameter.shape.value} of "
             f"{parameter.entity.__name__}{' by text' if parameter.shape is Shape.DICT else ''}, "
-            f"not {_short(value)}."
+            f"not {short(value, self.redaction, secret=self.redaction.hides(name))}."
         )
+
+    def _shown(self, name: str, value: object) -> str:
+        return MASK if self.redaction.hides(name) else self.redaction.shown(value)
 
     def _refer(
         self,
@@ -273,7 +290,7 @@ class Codec:
         """Return an adapter for a tuple of one: pydantic writes by the outermost type's settings."""
         required = self.parameters.required
         fields = {
-            name: Required[aware(kind)] if name in required else NotRequired[aware(kind)]
+            name: Required[stored(kind)] if name in required else NotRequired[stored(kind)]
             for name, kind in annotations.items()
         }
         arguments = TypedDict("arguments", fields)  # type: ignore[misc] # made from a signature
@@ -303,36 +320,6 @@ class OpenCodec(Codec):
                 f"{self.label}(): nothing here knows the order of its arguments. Give them by name."
             )
         return dict(kwargs)
-
-
-Path = tuple[str | int, ...]
-
-
-def described(
-    error: ValidationError,
-    label: str,
-    subject: str,
-    path: Callable[[Path], Path] = lambda found: found[1:],
-) -> str:
-    """Return what pydantic found wrong.
-
-    path: Returns the argument and the place in it; by default without the place in the tuple of one.
-    """
-    problems = "; ".join(
-        f"{_place(path(one['loc']))}{one['msg']}, got {_short(one.get('input'))}"
-        f"{_REMEDIES.get(one['type'], '')}"
-        for one in error.errors(include_url=False)
-    )
-    return f"{subject} do not fit {label}(): {problems}."
-
-
-def _place(path: Sequence[str | int]) -> str:
-    return f"{'.'.join(map(str, path))!r}: " if path else ""
-
-
-def _short(value: object) -> str:
-    text = shown(value)
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
 
 
 def _has_text_keys(value: Any) -> TypeGuard[Mapping[str, Any]]:

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
 from soniq_sa.databases import Databases
-from soniq_sa.errors import JobNotFoundError
+from soniq_sa.errors import JobNotFoundError, OptionError
 from soniq_sa.handle import JobHandle, id_of
 from soniq_sa.models.channel import DUE_HINT, cancel_hint
-from soniq_sa.options import Seconds, check_priority, check_reason, when
+from soniq_sa.options import Seconds, check_priority, check_reason, is_storable, shown, when
 from soniq_sa.session import AnySession, say_ends_after_commit, sync_session, wake_after_commit
 from soniq_sa.statements import control
 from soniq_sa.states import JobState
@@ -28,6 +28,10 @@ T = TypeVar("T")
 
 AnyJob = UUID | JobHandle[Any]
 """A job by its id or its handle."""
+
+
+LONGEST_REASON = 16_384
+"""Characters."""
 
 
 class ControlDesk:
@@ -42,7 +46,7 @@ class ControlDesk:
         """End a job; see `Controlling.cancel`."""
         job_id = id_of(job)
         statement = control.cancel_job(self._models, self._tasks.retention())
-        row = self._execute(statement, job_id=job_id, why=check_reason("cancel()", reason))
+        row = self._execute(statement, job_id=job_id, why=_checked(reason))
         if row is None:
             return self._state(job_id)
         if row.state == JobState.PROCESSING:
@@ -121,6 +125,17 @@ class ControlDesk:
         return self._session.connection(bind_arguments={"mapper": self._models.Job})
 
 
+def _checked(reason: str | None) -> str | None:
+    """Return the reason of a cancellation; refuse what cannot be stored, or nobody would read."""
+    given = check_reason("cancel()", reason)
+    if given is not None and (len(given) > LONGEST_REASON or not is_storable(given)):
+        raise OptionError(
+            f"The reason of cancel() is {shown(given)}. It takes text of at most {LONGEST_REASON:,} "
+            "characters, without U+0000 and lone surrogates."
+        )
+    return given
+
+
 class Verb(Generic[P, T]):
     """One verb of `ControlDesk` for every kind of session, which comes first.
 
@@ -193,7 +208,7 @@ class Controlling:
         sees ``ctx.cancelled``. It then ends as ``cancelled`` unless it is done all the same; it is not
         retried. A job that has ended stays as it is.
 
-        reason: Why, for people. Default: none.
+        reason: Why, for people, in at most 16,384 characters. Default: none.
         """
         return await self._control(lambda desk: desk.cancel(job, reason=reason))
 

@@ -51,6 +51,12 @@ class Databases:
         return self._made[loop]
 
     @property
+    def listen_source(self) -> AnyEngine | str:
+        """Return what leads to a server that can be listened to: the direct URL, if there is one."""
+        url = load_settings().listen_url
+        return self.engine if url is None else url.get_secret_value()
+
+    @property
     def async_sessions(self) -> async_sessionmaker[Any]:
         """Return the factory of the sessions for async handlers and ``soniq.enqueue``."""
         if isinstance(self._factory, async_sessionmaker):

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from soniq_sa.errors import NoDatabaseError, NoDriverError
+from soniq_sa.pooler import detect_pooler, name_nothing, own_creator
+from soniq_sa.redaction import DEFAULT_REDACTION
 
 _ASYNCPG = "postgresql+asyncpg"
 _SYNC_DRIVERS = {"psycopg": "postgresql+psycopg", "psycopg2": "postgresql+psycopg2"}
@@ -36,14 +38,17 @@ def parse_url(url: str | URL) -> URL:
         parsed = make_url(
             url.replace("postgres://", "postgresql://", 1) if isinstance(url, str) else url
         )
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        parsed = None  # the error may quote the password, where the URL breaks off in it
+    if parsed is None:
         raise NoDatabaseError(
-            f"The database URL cannot be read: {error}. It looks like "
-            "postgresql://user:password@host:5432/database."
-        ) from error
+            "The database URL cannot be read (it is not shown, as it may hold a password). It looks like "
+            "postgresql://user:password@host:5432/database. Write '@', ':' and '/' in a password as "
+            "%40, %3A and %2F."
+        )
     if parsed.get_backend_name() not in _POSTGRES:
         raise NoDatabaseError(
-            f"The database URL {parsed.render_as_string(hide_password=True)!r} is not for PostgreSQL. "
+            f"The database URL {_shown(parsed)!r} is not for PostgreSQL. "
             "It looks like postgresql://user:password@host:5432/database."
         )
     return parsed
@@ -70,6 +75,12 @@ def libpq_url(url: str | URL, driver: str) -> URL:
 
 def make_async_engine(url: str | URL) -> AsyncEngine:
     """Return an engine on asyncpg for any PostgreSQL URL."""
+    engine = _bare_async_engine(url)
+    detect_pooler(engine.sync_engine)
+    return engine
+
+
+def _bare_async_engine(url: str | URL) -> AsyncEngine:
     return create_async_engine(asyncpg_url(url), hide_parameters=True)
 
 
@@ -77,7 +88,9 @@ def make_sync_engine(url: str | URL) -> Engine:
     """Return an engine on psycopg, or psycopg2, for any PostgreSQL URL."""
     for module, driver in _SYNC_DRIVERS.items():
         if find_spec(module) is not None:
-            return create_engine(libpq_url(url, driver), hide_parameters=True)
+            engine = create_engine(libpq_url(url, driver), hide_parameters=True)
+            detect_pooler(engine)
+            return engine
     raise NoDriverError(
         "A handler that takes a Session needs a synchronous driver, and neither psycopg nor psycopg2 "
         "is installed. Install one: pip install 'soniq-sa[psycopg]'."
@@ -88,10 +101,10 @@ def own_engine(engine: Engine) -> Engine:
     """Return an engine that connects as ``engine`` does, and keeps no connections.
 
     Whoever uses it holds a connection of its own; the application's pool, whatever its size, is left
-    alone.
+    alone. Its prepared statements have no names, so that a pooler may stand in between.
     """
-    connect = engine.pool._creator  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - recreate() keeps the size
-    pool = NullPool(connect, _dispatch=engine.pool.dispatch, dialect=engine.dialect)
+    pool = NullPool(own_creator(engine), _dispatch=engine.pool.dispatch, dialect=engine.dialect)
+    name_nothing(pool)
     return Engine(pool, engine.dialect, engine.url, hide_parameters=True)
 
 
@@ -100,7 +113,7 @@ def own_async_engine(source: Engine | AsyncEngine | str | URL) -> AsyncEngine:
     if isinstance(source, AsyncEngine) and source.dialect.driver == "asyncpg":
         return AsyncEngine(own_engine(source.sync_engine))
     url = source.url if isinstance(source, Engine | AsyncEngine) else source
-    return AsyncEngine(own_engine(make_async_engine(url).sync_engine))
+    return AsyncEngine(own_engine(_bare_async_engine(url).sync_engine))
 
 
 def autocommitting(engine: Engine) -> Engine:
@@ -108,9 +121,19 @@ def autocommitting(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+def held_engine(source: Engine | AsyncEngine | str | URL) -> AsyncEngine:
+    """Return `own_async_engine` in autocommit mode, for connections that are held for long."""
+    return AsyncEngine(autocommitting(own_async_engine(source).sync_engine))
+
+
 def shown_url(engine: Engine | AsyncEngine) -> str:
-    """Return the URL of ``engine`` for people: without the password."""
-    return engine.url.render_as_string(hide_password=True)
+    """Return the URL of ``engine`` for people: without passwords, also those among its parameters."""
+    return _shown(engine.url)
+
+
+def _shown(url: URL) -> str:
+    secret = [name for name in url.query if DEFAULT_REDACTION.hides(name)]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def is_postgresql(bind: Any) -> bool:

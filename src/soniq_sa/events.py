@@ -66,9 +66,11 @@ class JobsDone(Event):
     """The success of these jobs is committed; one event for a batch.
 
     job_ids: Their ids.
+    tasks: Their task names, in the same order.
     """
 
     job_ids: Sequence[UUID]
+    tasks: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +225,16 @@ class HandlerAbandoned(Event):
 class LoopBlocked(Event):
     """The worker's event loop runs nothing else, because a handler blocks it, and still does.
 
-    Told from a thread, not from the event loop, and once for each time that it happens.
+    Told by a thread after about a second, and once for each time that it happens. The one exception is a
+    handler that keeps Python's lock, so that no thread can run: that is told when the lock is free
+    again. The guard process has logged it in time.
 
     task: The task name of the handler; None if it could not be found out.
     job_id: The id of its job; None if it could not be found out.
-    seconds: For how long the loop has been blocked so far.
+    seconds: For how long the loop had been blocked when that was noticed.
     stack: Where the handler is, as a traceback.
     gil_held: Whether no other thread could run either: the handler is in compiled code that keeps
-        Python's lock. Then this is told by the process that guards the worker.
+        Python's lock (GIL), on the event loop or in a thread.
     """
 
     task: str | None
@@ -242,7 +246,7 @@ class LoopBlocked(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoopFreed(Event):
-    """The worker's event loop runs again after it was blocked.
+    """The worker's event loop runs again after it was blocked; told by a thread.
 
     task: The task name of the handler, as in `LoopBlocked`.
     seconds: For how long the loop was blocked.
@@ -264,6 +268,16 @@ class DatabaseLost(Event):
     part: str
     error: str
     retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class WakeupsUnheard(Event):
+    """A connection pooler keeps wake-ups from the worker, which looks for jobs by itself.
+
+    database: The URL that leads to the pooler, without the password.
+    """
+
+    database: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from soniq_sa.handle import JobHandle
 from soniq_sa.progress import Progress
 from soniq_sa.record import JobRecord
 from soniq_sa.statements.browse import read_jobs
+from soniq_sa.statements.control import read_state
 from soniq_sa.states import JobState
 from soniq_sa.task import Tasks
 from soniq_sa.waiting import Waiter
@@ -51,8 +52,17 @@ class Reader:
         return self._record(rows[0]) if rows else None
 
     async def status(self, job_id: UUID) -> JobState:
-        """Return the state of a job; raise `JobNotFoundError` if there is none."""
-        return (await self._present(job_id)).state
+        """Return the state of a job; raise `JobNotFoundError` if there is none.
+
+        Nothing else is read: who may see no more than the state may ask for it.
+        """
+        engine = self._engine or self._databases.async_engine
+        async with engine.connect() as connection:
+            found = await connection.execute(read_state(self._tasks.models), {"job_id": job_id})
+            state = found.scalar_one_or_none()
+        if state is None:
+            raise JobNotFoundError(_missing(job_id))
+        return JobState(state)
 
     async def progress(self, job_id: UUID) -> Progress | None:
         """Return what the handler of a job has said of its progress; None if nothing."""
@@ -90,11 +100,7 @@ class Reader:
     async def _present(self, job_id: UUID) -> JobRecord:
         found = await self.find(job_id)
         if found is None:
-            raise JobNotFoundError(
-                f"There is no job {job_id}: it is not committed yet, or it has ended and was deleted, by "
-                "somebody or because its retention was over. To have its result kept, give its task a "
-                "retention: @soniq.job(retention=3600)."
-            )
+            raise JobNotFoundError(_missing(job_id))
         return found
 
     async def _unfinished(self, job_id: UUID, timeout: float | None) -> str:
@@ -121,7 +127,15 @@ class Reader:
         """Return the waiter of the running loop: connections belong to one."""
         loop = asyncio.get_running_loop()
         if loop not in self._waiters:
-            own = own_async_engine(self._engine or self._databases.engine)
+            own = own_async_engine(self._engine or self._databases.listen_source)
             engine = AsyncEngine(autocommitting(own.sync_engine))
             self._waiters[loop] = Waiter(engine, self._tasks.models)
         return self._waiters[loop]
+
+
+def _missing(job_id: UUID) -> str:
+    return (
+        f"There is no job {job_id}: it is not committed yet, or it has ended and was deleted, by "
+        "somebody or because its retention was over. To have its result kept, give its task a "
+        "retention: @soniq.job(retention=3600)."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,8 @@ from soniq_sa.states import JobState, Reason
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """What the row of a job says, at the moment it was read.
+
+    Its ``repr()`` leaves out result, error and headers, so that a log of it gives nothing away.
 
     id: The id of the job.
     task, queue, priority: As the job was enqueued, or as they were changed since.
@@ -44,10 +46,10 @@ class JobRecord:
     attempts: int
     max_attempts: int
     reason: str | None
-    error: str | None
-    result: Any
+    error: str | None = field(repr=False)
+    result: Any = field(repr=False)
     tags: tuple[str, ...]
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     progress: Progress | None
 
     @property

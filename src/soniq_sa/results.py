@@ -14,16 +14,17 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
-from soniq_sa.annotations import aware, is_exact
+from soniq_sa.annotations import is_exact, stored
 from soniq_sa.asks import is_ask
 from soniq_sa.errors import InvalidResultError, TaskDefinitionError
 from soniq_sa.json_text import as_jsonb, dump, storable_text
-from soniq_sa.options import shown
+from soniq_sa.redaction import DEFAULT_REDACTION
 
 CONFIG = ConfigDict(
     extra="forbid",
     arbitrary_types_allowed=False,
     allow_inf_nan=False,
+    hide_input_in_errors=True,
     ser_json_bytes="base64",
     ser_json_inf_nan="constants",  # which are refused afterwards, instead of null in silence
     val_json_bytes="base64",
@@ -36,6 +37,7 @@ class ResultCodec:
 
     def __init__(self, annotation: Any, label: str) -> None:
         """Prepare; raise `TaskDefinitionError` for a type that cannot be written as JSON."""
+        self.redaction = DEFAULT_REDACTION
         self._label = label
         self._known = annotation not in {inspect.Signature.empty, Any}
         self.kind = _without_asks(annotation) if self._known else Any
@@ -56,9 +58,13 @@ class ResultCodec:
     def _encode(self, value: Any) -> str:
         try:
             (checked,) = self._adapter.validate_python((value,), strict=True)
-            (written,) = self._adapter.dump_python((checked,), mode="json", by_alias=True)
+            (written,) = self._adapter.dump_python(
+                (checked,), mode="json", by_alias=True, warnings=False
+            )
         except (ValidationError, PydanticSerializationError, ValueError, RecursionError) as error:
-            raise InvalidResultError(f"{self._label}() returned {shown(value)}: {error}") from error
+            raise InvalidResultError(
+                f"{self._label}() returned {self.redaction.shown(value)}: {error}"
+            ) from error
         text = storable_text(written, f"{self._label}(): the results", InvalidResultError)
         if self._known and not self._exact:
             self._check_round_trip(checked, written)
@@ -68,7 +74,7 @@ class ResultCodec:
         back = self.decode(dump(as_jsonb(written)))
         if type(back) is not type(checked) or back != checked:
             raise InvalidResultError(
-                f"{self._label}() returned {shown(checked)}, which would be read back as {shown(back)}. "
+                f"{self._label}() returned {self.redaction.shown(checked)}, which would be read back as {self.redaction.shown(back)}. "
                 "Annotate it with a type that JSON can tell apart."
             )
 
@@ -97,7 +103,7 @@ def _adapter(kind: Any, label: str) -> TypeAdapter[Any]:
     """Return an adapter for a tuple of one: pydantic writes by the outermost type's settings."""
     try:
         generic: Any = tuple
-        return TypeAdapter(generic[aware(kind)], config=CONFIG)
+        return TypeAdapter(generic[stored(kind)], config=CONFIG)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise TaskDefinitionError(
             f"Task {label}: what it returns, {kind!r}, cannot be stored as JSON. Return a key or a "

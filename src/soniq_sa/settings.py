@@ -29,17 +29,22 @@ class Settings(BaseSettings):
     """How a worker runs. Every field is also ``SONIQ_SA_<NAME>`` in the environment.
 
     All durations are seconds. All are read when the worker starts. The three for retention are also
-    read when a process without a worker first cancels a job.
+    read when a process without a worker first cancels a job, and listen_url when it first waits for one.
 
     app: Where the ``Soniq`` is: ``module:attribute``.
     database_url: The database, where the application gives no engine.
     listen_url: A direct connection for LISTEN and the worker's lock, where ``database_url`` leads to
-        a pooler. Default: the database itself.
+        a pooler; also for waiting for results. Default: the database itself.
     queues: The queues to serve, comma-separated in the environment. Default: every queue.
     concurrency: How many jobs run at a time. Default 200.
     processes: How many worker processes the command runs. With more than one, those that end are
         replaced. Default 1.
     loop: The event loop of the command. ``auto``: uvloop where it is installed. Default: ``auto``.
+    metrics_port: Where the command serves metrics for Prometheus; 0: at any free port. With several
+        processes, each takes a port of its own, from this one on. Default: it serves none.
+    metrics_host: The address of that port; ``0.0.0.0`` for all of the machine. Default: ``127.0.0.1``.
+    guard: Whether the command has a small process beside each worker, which keeps its lease while a handler
+        keeps Python's lock. Default: true.
     poll_interval: The longest time between two looks for jobs; wake-ups and due times come sooner.
         Default 5.
     lease: After this time without a sign of life a worker counts as dead. Default 15.
@@ -58,6 +63,7 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,
         pyproject_toml_table_header=("tool", "soniq-sa"),
         pyproject_toml_depth=3,
     )
@@ -69,6 +75,9 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=200, ge=1, le=10_000)
     processes: int = Field(default=1, ge=1)
     loop: Loop = "auto"
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"
+    guard: bool = True
     poll_interval: PositiveSeconds = 5.0
     lease: float = Field(default=15.0, ge=1, allow_inf_nan=False)
     heartbeat: PositiveSeconds | None = None

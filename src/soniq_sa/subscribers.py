@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 
 from soniq_sa.events import Event
+from soniq_sa.lines import record
+from soniq_sa.redaction import DEFAULT_REDACTION
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +24,8 @@ class Events:
     def subscribe(self, subscriber: Subscriber) -> Subscriber:
         """Have ``subscriber`` called with every event, in the worker's event loop.
 
-        It must not block. If it raises, that is logged, and the worker goes on. One that is
+        `LoopBlocked` and `LoopFreed` come from a thread, and so does what is told while the loop is
+        blocked: that the worker stops. It must not block. If it raises, that is logged, and the worker goes on. One that is
         subscribed already is not called twice.
         """
         if subscriber not in self._subscribers:
@@ -34,7 +38,9 @@ class Events:
             try:
                 subscriber(event)
             except Exception:  # noqa: BLE001 - a subscriber must not stop the worker
-                _log.exception("The subscriber %r failed on %r.", subscriber, event)
+                trace = DEFAULT_REDACTION.scrub(traceback.format_exc())
+                message = f"The subscriber {subscriber!r} failed on {event!r}."
+                _log.error("%s", record(message, trace))
 
     def __bool__(self) -> bool:
         """Tell whether anybody listens."""

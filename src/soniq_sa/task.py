@@ -45,6 +45,7 @@ from soniq_sa.options import (
     check_options,
     check_queue,
 )
+from soniq_sa.redaction import Redaction
 from soniq_sa.retention import Retention, Spans
 from soniq_sa.retrying import Retrying
 from soniq_sa.suggestions import did_you_mean
@@ -63,11 +64,16 @@ class Tasks:
     """The tasks of one application, by name, and what they enqueue into."""
 
     def __init__(
-        self, metadata: MetaData, queues: Iterable[str], unknown: UnknownTasks = "strict"
+        self,
+        metadata: MetaData,
+        queues: Iterable[str],
+        unknown: UnknownTasks = "strict",
+        redact: Iterable[str] = (),
     ) -> None:
         if unknown not in get_args(UnknownTasks):
             raise OptionError(f"unknown_tasks={unknown!r}: it takes 'strict', 'warn' or 'none'.")
         self.metadata = metadata
+        self.redaction = Redaction(redact)
         self._unknown = unknown
         self.hooks = Hooks()
         self.declared_queues = frozenset(map(check_queue, queues))
@@ -219,7 +225,7 @@ class TaskRef(Generic[P, R]):
 
         Built at the first use, since annotations may name what is defined further down.
         """
-        return self._make_codec()
+        return self._make_codec().redact_by(self.tasks.redaction)
 
 
 class Task(TaskRef[P, R]):

@@ -6,7 +6,8 @@ asks the workers, on the channel of the jobs, to say for a minute which jobs end
     LISTEN ends ──▶ NOTIFY jobs, '?' ──▶ look once ──▶ woken by NOTIFY ends, 'id,id' ──▶ look
 
 What is said is a hint. Each wait also looks at the rows by itself, soon at first and then every few
-seconds, so it is correct without any notification; through a pooler, for example.
+seconds, so it is correct without any notification. Through a pooler nothing can listen; there it looks
+more often.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from soniq_sa.statements.enqueue import notify
 
 _FIRST_LOOK = 0.05
 _LAST_LOOK = 5.0
+_LAST_LOOK_POOLED = 1.0
 _ASK_EVERY = 30.0
 """Seconds; half of what a worker goes on for, so that one that is lost does not matter."""
 _LINGER = 10.0
@@ -114,13 +116,14 @@ class Waiter:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._pause):
                 await self._news.wait()
-        self._pause = min(2 * self._pause, _LAST_LOOK)
+        last = _LAST_LOOK_POOLED if self._link.pooled else _LAST_LOOK
+        self._pause = min(2 * self._pause, last)
 
     async def _look(self) -> None:
         if self._driver is None or self._driver.is_closed():
             await self._listen()
         now = asyncio.get_running_loop().time()
-        if now - self._asked_at >= _ASK_EVERY:
+        if now - self._asked_at >= _ASK_EVERY and not self._link.pooled:
             await self._link.execute(notify(self._jobs_channel, AWAITED_HINT))
             self._asked_at = now
         self._news.clear()
@@ -138,6 +141,8 @@ class Waiter:
 
     async def _listen(self) -> None:
         driver = await self._link.driver()
+        if self._link.pooled:
+            return
         try:
             async with asyncio.timeout(_LISTEN_DEADLINE):
                 await driver.add_listener(self._ends_channel, self._on_message)

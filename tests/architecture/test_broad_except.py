@@ -8,6 +8,7 @@ BROAD = {"Exception", "BaseException"}
 
 # function -> why it may catch whatever comes
 BORDERS = {
+    "cli/guard/process.py:GuardProcess._stand_in": "the user's modules, which may not load here",
     "subscribers.py:Events.emit": "a subscriber of the user's must not stop the worker",
     "options.py:shown": "the repr() of a value of the user's",
     "runtime/failure.py:_after": "the user's retry policy: the job is retried all the same",

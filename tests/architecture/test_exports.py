@@ -9,12 +9,16 @@ import pytest
 
 import soniq_sa
 import soniq_sa.models
+import soniq_sa.observability
 from soniq_sa import errors
 
-PUBLIC = [soniq_sa, soniq_sa.models]
+PUBLIC = [soniq_sa, soniq_sa.models, soniq_sa.observability]
 
 NAMES = {
     "AsyncSoniqSession",
+    "AuditFinding",
+    "AuditReport",
+    "AuditResult",
     "CallNext",
     "Cancel",
     "DeadLetter",
@@ -71,6 +75,10 @@ def test_the_package_exports_its_names_and_every_error() -> None:
 
 def test_the_models_export_their_names() -> None:
     assert set(soniq_sa.models.__all__) == MODEL_NAMES
+
+
+def test_the_observability_exports_its_names() -> None:
+    assert soniq_sa.observability.__all__ == ["PrometheusMetrics"]
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)

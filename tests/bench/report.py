@@ -16,14 +16,14 @@ def show(machine: Mapping[str, str], every: Sequence[Results]) -> str:
     """Return the machine, one table of figures a benchmark, and the table of targets."""
     lines = [f"{name}: {value}" for name, value in machine.items()]
     for results in every:
-        lines += ["", f"{results.name}: {results.title}", *_table(_figures(results))]
+        lines += ["", f"{results.name}: {results.title}", *table(_figures(results))]
         lines += [f"  {note}" for note in results.notes]
         lines += [f"  FAILED: {failure}" for failure in results.failures]
     lines += [
         "",
         "targets (of the ratios of runs beside each other: the middle, lowest and highest)",
     ]
-    lines += _table(_targets(every))
+    lines += table(_targets(every))
     return "\n".join(lines)
 
 
@@ -116,7 +116,7 @@ def _number(value: float, digits: int) -> str:
     return "" if math.isnan(value) else f"{value:,.{digits}f}"
 
 
-def _table(rows: Iterator[Row]) -> Iterator[str]:
+def table(rows: Iterator[Row]) -> Iterator[str]:
     """Yield the lines: columns of numbers to the right, all else to the left."""
     columns = list(zip(*rows, strict=True))
     shown = []

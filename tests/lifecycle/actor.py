@@ -14,10 +14,12 @@ from sqlalchemy import Executable, Row, text
 
 from soniq_sa import JobContext
 from soniq_sa.link import DatabaseAway, Link
+from soniq_sa.runtime.beats import Beat
 from soniq_sa.runtime.claimer import Served
+from soniq_sa.runtime.host import Host
 from soniq_sa.runtime.jobs import HeldJob, Verdict
-from soniq_sa.runtime.lease import Beat
 from soniq_sa.runtime.parts import Parts
+from soniq_sa.runtime.stops import StopRequests
 from soniq_sa.statements.claim import claim_jobs
 from soniq_sa.statements.finish import release_jobs
 from soniq_sa.statements.upkeep import (
@@ -99,6 +101,9 @@ class Actor:
             make_lease_engine=lambda: stage.engine,
             listen_engine=stage.engine,
             on_empty=None,
+            stops=StopRequests(0),
+            host=Host(),
+            on_stop=lambda: None,
         )
         self.parts.lease.note_peer()
         self.parts.recorder.link = self._recorder_link = DeafLink(stage.engine)

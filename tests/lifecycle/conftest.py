@@ -10,6 +10,7 @@ import pytest
 
 from soniq_sa.engines import make_sync_engine
 from soniq_sa.localserver import LocalServer
+from tests.interleavings.arena import UNTIL_LEASES_END
 from tests.runtime.models import Base
 
 
@@ -20,6 +21,8 @@ def url(server: LocalServer) -> Iterator[str]:
     url = server.create_database(name)
     engine = make_sync_engine(url)
     Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(UNTIL_LEASES_END)
     engine.dispose()
     yield url
     server.drop_database(name)

@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from soniq_sa.link import _PLANS
+from soniq_sa.statements.settings import own_settings
 from tests.plans.filling import run
 
 Node = dict[str, Any]
@@ -25,7 +25,12 @@ class Manner:
     settings: str
 
 
-_SETTINGS = str(_PLANS).replace(":pid", "pg_backend_pid()").replace(":commits", "NULL")
+_SETTINGS = str(
+    own_settings(duration=600, lock_wait=None, durable=True, local=True).compile(
+        dialect=dialect(),  # type: ignore[no-untyped-call]
+        compile_kwargs={"literal_binds": True},
+    )
+)
 WORKER = Manner("a worker's connection", _SETTINGS)
 FIRST = Manner("an application, first times", "SET LOCAL plan_cache_mode = force_custom_plan")
 """PostgreSQL plans a prepared statement with the values at first."""

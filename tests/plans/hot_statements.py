@@ -53,7 +53,6 @@ _RETENTION = Retention(
 )
 _LATE = {
     "ids": IDS,
-    "new_args": ["{}"] * len(IDS),
     "due_at": [None] * len(IDS),
     "delay": [1.0] * len(IDS),
     "lifetime": [None] * len(IDS),
@@ -219,7 +218,18 @@ def _of_applications() -> Iterator[HotStatement]:
     held = {**one, "claim_number": 1, **_OWNED}
     later = {**one, "due_at": None, "delay": 1.0}
     yield expect(
-        "complete", lambda models: enqueue.complete_jobs(models.jobs), _LATE, KEY, manners=manners
+        "complete",
+        lambda models: enqueue.complete_jobs(models.jobs, with_args=True),
+        {**_LATE, "new_args": ["{}"] * len(IDS)},
+        KEY,
+        manners=manners,
+    )
+    yield expect(
+        "complete times",
+        lambda models: enqueue.complete_jobs(models.jobs, with_args=False),
+        _LATE,
+        KEY,
+        manners=manners,
     )
     yield expect("read", browse.read_jobs, {"ids": IDS}, KEY, PROGRESS, manners=manners)
     yield expect("ends", browse.read_ends, {"ids": IDS}, KEY, manners=manners)

@@ -80,7 +80,10 @@ async def test_arguments_that_satisfy_the_model_reach_the_handler(bench: Bench, 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ('{"email": "nobody"}', "'email': String should match pattern '@', got 'nobody'"),
+        (
+            '{"email": "nobody"}',
+            "'email': String should match pattern '@', got a value of type str",
+        ),
         ('{"email": "a@b", "count": 0}', "'count': Input should be greater than 0"),
     ],
 )

@@ -177,8 +177,8 @@ async def test_stored_arguments_that_do_not_fit_make_the_job_dead_without_a_retr
         row = await bench.until_state(wrong, "dead")
         await bench.until_state(good, "done")
     assert row.reason == "invalid arguments"
-    assert "number" in row.error
-    assert "many" in row.error
+    assert "'number'" in row.error
+    assert "integer" in row.error
     assert calls == [2]
     (attempt,) = await bench.attempts(wrong)
     assert attempt.outcome == "invalid arguments"

@@ -15,7 +15,7 @@ from soniq_sa import AsyncSoniqSession, Soniq, inject
 from soniq_sa.events import DatabaseLost, PartFailed
 from soniq_sa.localserver import local_server
 from soniq_sa.models import include_tables
-from tests.process.test_database import PrivateServer
+from tests.process.private_server import PrivateServer
 from tests.runtime.bench import Bench
 
 

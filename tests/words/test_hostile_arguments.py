@@ -24,6 +24,12 @@ class Box:
     content: Any
 
 
+class Account(pydantic.BaseModel):
+    """What pydantic writes with stars."""
+
+    pin: pydantic.SecretStr
+
+
 class Color(Enum):
     """A plain enum."""
 
@@ -79,7 +85,7 @@ HOSTILE = {
     "more than 1 MiB of bytes": (bytes, b"x" * MAX_BYTES),
     "an object": (Any, object()),
     "a function": (Any, print),
-    "a secret": (pydantic.SecretStr, pydantic.SecretStr("password")),
+    "a secret inside a model": (Account, Account(pin=pydantic.SecretStr("1234"))),
 }
 
 

@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session
 
 from soniq_sa.dead_filter import DeadFilter, DeadLetterFilters, check_filters
 from soniq_sa.dead_letters.export import ExportFormat, text_of
-from soniq_sa.dead_letters.letter import DeadLetter, DeadLetterStats, Page, letter_of, stats_of
+from soniq_sa.dead_letters.letter import (
+    DeadLetter,
+    DeadLetterStats,
+    Page,
+    letter_of,
+    redacted,
+    stats_of,
+)
 from soniq_sa.dead_letters.passage import (
     BATCH,
     Passage,
@@ -172,6 +179,7 @@ class DeadLetterDesk:
         form: ExportFormat = "json",
         *,
         limit: int | None = None,
+        show_secrets: bool = False,
         **filters: Unpack[DeadLetterFilters],
     ) -> Iterator[str]:
         """Yield the dead letters that match as text; see `DeadLetters.export`."""
@@ -180,7 +188,8 @@ class DeadLetterDesk:
         yield text.head()
         while not passage.ended:
             letters = self.next_page(passage, last)
-            yield from map(text.letter, letters)
+            for letter in letters:
+                yield text.letter(letter if show_secrets else self.redacted(letter))
             last = letters[-1] if letters else None
         yield text.tail()
 
@@ -191,6 +200,10 @@ class DeadLetterDesk:
         passage.count(len(letters))
         passage.ended = len(letters) < size or passage.left == 0
         return letters
+
+    def redacted(self, letter: DeadLetter) -> DeadLetter:
+        """Return a dead letter for people, without what is secret in it; see `Soniq`, ``redact``."""
+        return redacted(letter, self._tasks.redaction)
 
     @property
     def columns(self) -> Sequence[str]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Row, RowMapping
 
+from soniq_sa.redaction import MASK, Redaction
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A job that is dead, as it was when it was read.
+
+    Its ``repr()`` leaves out arguments, error, headers and your columns, so that a log of it gives
+    nothing away.
 
     id: The id of the dead job.
     task, queue, priority, max_attempts: As the job was enqueued.
@@ -37,16 +42,16 @@ class DeadLetter:
     priority: int
     max_attempts: int
     reason: str | None
-    error: str | None
-    args: Any
+    error: str | None = field(repr=False)
+    args: Any = field(repr=False)
     attempts: int
     created_at: datetime
     finished_at: datetime | None
     tags: tuple[str, ...]
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     replays: int
     replay_of: UUID | None
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 Page = list[DeadLetter]
@@ -80,6 +85,21 @@ def letter_of(values: RowMapping, columns: Iterable[Column[Any]]) -> DeadLetter:
         replays=values["replays"] or 0,
         columns={one.name: values[one] for one in columns},
     )
+
+
+def redacted(letter: DeadLetter, redaction: Redaction) -> DeadLetter:
+    """Return a dead letter for people, without what is secret in it."""
+    return replace(
+        letter,
+        args=MASK if isinstance(letter.args, str) else redaction.json(letter.args),
+        headers=redaction.json(letter.headers),
+        columns=redaction.json(dict(letter.columns)),
+        error=letter.error and redaction.scrub(letter.error, *_documents(letter)),
+    )
+
+
+def _documents(letter: DeadLetter) -> list[str]:
+    return [json.dumps(letter.args), json.dumps(letter.headers)]
 
 
 def decoded(text: str | None) -> Any:

@@ -15,7 +15,7 @@ from soniq_sa.databases import Databases
 from soniq_sa.dead_filter import DeadLetterFilters, check_filters
 from soniq_sa.dead_letters.desk import DeadLetterDesk
 from soniq_sa.dead_letters.export import ExportFormat, text_of
-from soniq_sa.dead_letters.letter import DeadLetter, DeadLetterStats, Page
+from soniq_sa.dead_letters.letter import DeadLetter, DeadLetterStats, Page, redacted
 from soniq_sa.dead_letters.passage import (
     Passage,
     ReplayPassage,
@@ -213,6 +213,7 @@ class DeadLetters:
         form: ExportFormat = "json",
         *,
         limit: int | None = None,
+        show_secrets: bool = False,
         session: AnySession | None = None,
         **filters: Unpack[DeadLetterFilters],
     ) -> AsyncIterator[str]:
@@ -220,6 +221,7 @@ class DeadLetters:
 
         form: ``"json"`` (the default), one array; or ``"csv"``, with a line of names.
         limit: How many at most. Default: all.
+        show_secrets: Also write the values of secret fields; see ``redact`` of `Soniq`. Default False.
 
         A hundred letters are read at a time. Those that die meanwhile are not in the export.
 
@@ -236,8 +238,17 @@ class DeadLetters:
             last = letters[-1] if letters else None
             letters = await self._run(session, lambda desk: desk.next_page(passage, last))  # noqa: B023 - called at once
             for letter in letters:
-                yield text.letter(letter)
+                yield text.letter(letter if show_secrets else self.redacted(letter))
         yield text.tail()
+
+    def redacted(self, letter: DeadLetter) -> DeadLetter:
+        """Return a dead letter to show to people: secret fields have ``[redacted]`` as their value.
+
+        Example::
+
+            print(soniq.dead_letters.redacted(letter).args)
+        """
+        return redacted(letter, self._tasks.redaction)
 
     async def _replay_some(self, passage: ReplayPassage) -> None:
         """Replay a batch in a transaction of its own; a smaller one next if it is refused."""

@@ -14,6 +14,7 @@ from soniq_sa.models.mixins import AttemptMixin, JobMixin, ProgressMixin, Worker
 from soniq_sa.models.roles import Models, Role, choose_options, options_of, registered
 from soniq_sa.models.storage import set_storage
 from soniq_sa.models.table_options import Durability, Notify, Parameter, TableOptions
+from soniq_sa.options import is_storable
 
 _MIXINS: dict[Role, type[Any]] = {
     Role.JOB: JobMixin,
@@ -22,6 +23,7 @@ _MIXINS: dict[Role, type[Any]] = {
     Role.WORKER: WorkerMixin,
 }
 _LONGEST_PREFIX = 40
+_LONGEST_SCHEMA = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ def include_tables(
     `UnknownOptionError` for an option that cannot be, and `ConfigurationError` if an earlier call
     said otherwise.
     """
-    _check_prefix(prefix)
+    _check_name("prefix", prefix, _LONGEST_PREFIX)
+    if schema is not None:
+        _check_name("schema", schema, _LONGEST_SCHEMA)
     options = TableOptions(notify, durability, storage or {})
     before = options_of(metadata)
     if options != TableOptions():
@@ -98,9 +102,13 @@ def _add_tables(metadata: MetaData, schema: str | None, prefix: str) -> None:
             })  # fmt: skip
 
 
-def _check_prefix(prefix: str) -> None:
-    if len(prefix.encode()) > _LONGEST_PREFIX:
+def _check_name(option: str, name: str, longest: int) -> None:
+    """Refuse what PostgreSQL would cut, or not take; anything else is quoted wherever it stands."""
+    size = len(name.encode(errors="replace"))
+    if size > longest:
         raise OptionError(
-            f"prefix={prefix!r} has {len(prefix.encode())} bytes, and may have {_LONGEST_PREFIX}: "
-            "PostgreSQL cuts the names of indexes after 63."
+            f"{option}={name!r} has {size} bytes, and may have {longest}: "
+            "PostgreSQL cuts names, also those of indexes, after 63."
         )
+    if not is_storable(name) or (option == "schema" and not name):
+        raise OptionError(f"{option}={name!r} is no name that PostgreSQL takes.")

@@ -24,3 +24,11 @@ def qualified(name: str, schema: str | None) -> str:
 def without_parameters(sql: str) -> str:
     """Return SQL for ``text()`` in which no name looks like a parameter, as ``:name``."""
     return _PARAMETER.sub(r"\\:", sql)
+
+
+def dollar_quoted(body: str) -> str:
+    """Return ``body`` as a string in dollar quotes, whatever it holds."""
+    tag = "soniq_sa"
+    while f"${tag}$" in body:
+        tag = f"{tag}_"
+    return f"${tag}${body}${tag}$"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from soniq_sa.models.channel import DUE_HINT, MAX_PAYLOAD, channel_of
-from soniq_sa.models.sql_names import qualified, quoted
+from soniq_sa.models.sql_names import dollar_quoted, qualified, quoted
 from soniq_sa.states import JobState
 
 FUNCTION_MARK = "soniq_sa wakes the workers"
@@ -68,7 +68,7 @@ class WakeTrigger:
         """Return the statement that makes the function, or replaces it."""
         return (
             f"CREATE OR REPLACE FUNCTION {self._function}() RETURNS trigger "
-            f"LANGUAGE plpgsql AS $soniq_sa${self.body}$soniq_sa$"
+            f"LANGUAGE plpgsql AS {dollar_quoted(self.body)}"
         )
 
     @property

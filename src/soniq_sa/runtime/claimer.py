@@ -33,8 +33,9 @@ from soniq_sa.link import Link
 from soniq_sa.models.channel import SUSPECT_HINT, without_hints
 from soniq_sa.models.roles import Models
 from soniq_sa.retention import Retention
+from soniq_sa.runtime.beats import Look
 from soniq_sa.runtime.jobs import HeldJob, HeldJobs
-from soniq_sa.runtime.lease import Lease, Look
+from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.marks import Marks
 from soniq_sa.runtime.pace import Pace
 from soniq_sa.runtime.service import Service
@@ -280,6 +281,9 @@ class Claimer(Service):
         return bool(new)
 
     async def _release_unknown(self) -> None:
+        if self._unsure:
+            self._marks.note_news()
+        self._unsure = True
         worker_id = self._lease.worker_id
         rows = await self.link.execute(self._owned, {"owner": worker_id})
         unknown = self._not_held(rows)

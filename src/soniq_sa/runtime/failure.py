@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import os
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
 from soniq_sa.asks import Ask, Cancel, Discard, Retry, Snooze
 from soniq_sa.errors import EntityGoneError, JobTimeoutError, LeaseLostError, OptionError
+from soniq_sa.link import describe, sqlstate, without_room
 from soniq_sa.options import DEFAULT_RETRY_DELAY, check_reason, check_seconds
 from soniq_sa.outcome import LOST, RELEASED, Cancelled, Failed, Outcome, Snoozed
 from soniq_sa.runtime.jobs import HeldJob
 from soniq_sa.runtime.threads import HandlerRaised
+from soniq_sa.runtime.trace import trace_from, trace_of
 from soniq_sa.states import AttemptOutcome, Reason
+
+End = TypeVar("End", bound=Outcome)
 
 MAX_ERROR_CHARACTERS = 16_384
 _OURS = f"{Path(__file__).parent}{os.sep}"
 
 FREE_PASSES = 3
-"""How often a lost connection consumes no attempt; releases, snoozes and crashes count as well."""
+"""How often a lost connection or a conflict consumes no attempt; releases, snoozes and crashes count too."""
+
+_CONFLICTS = ("40001", "40P01")
+"""SQLSTATEs: serialization failure, deadlock detected."""
+_LIMITS = ("25P03", "25P04")
+"""SQLSTATEs: idle-in-transaction timeout, transaction timeout: PostgreSQL closes the connection."""
+_LOST_AGAIN = (
+    "The session has lost its connection {times} times. If that happens after the same time again and "
+    "again, PostgreSQL or a pooler ends it: see idle_in_transaction_session_timeout and "
+    "transaction_timeout of the role."
+)
+
+PATIENT_PASSES = 10
+"""How often, counted in the same way, a job is put off because PostgreSQL lacks room, or connections."""
+
+_LONGEST_WAIT = 10.0
 
 
 class InvalidJob(Exception):  # noqa: N818 - carries an error, is none of its own
@@ -35,27 +53,64 @@ class InvalidResult(Exception):  # noqa: N818 - carries an error, is none of its
 
 
 class SessionAway(Exception):  # noqa: N818 - carries an error, is none of its own
-    """Say that the handler's session got no connection; the handler has not been called."""
+    """Say that the handler's session got no connection; the handler has not been called.
+
+    without_room: Whether PostgreSQL has no connection, memory or disk left.
+    """
+
+    def __init__(self, text: str, *, without_room: bool) -> None:
+        super().__init__(text)
+        self.without_room = without_room
 
 
 class DeletionRefused(Exception):  # noqa: N818 - carries an error, is none of its own
     """Say that a job cannot be deleted at its end; its worker marks jobs done from now on."""
 
 
-def outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911 - one case a kind of error
+def outcome_of(error: BaseException, job: HeldJob) -> Outcome:
+    """Return the outcome of a run of ``job`` that raised ``error``, without secrets in its texts."""
+    return _without_secrets(_outcome_of(error, job), job)
+
+
+def outcome_of_ask(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
+    """Return the outcome of a run whose handler returned or raised ``ask``, without secrets in it."""
+    return _without_secrets(_outcome_of_ask(ask, job), job)
+
+
+def _without_secrets(outcome: End, job: HeldJob) -> End:
+    """Take what is secret in the job's arguments and headers out of what is recorded and logged."""
+
+    def scrubbed(text: str) -> str:
+        return job.redaction.scrub(text, job.args, job.headers)
+
+    if isinstance(outcome, Failed):
+        summary, error = scrubbed(outcome.summary), scrubbed(outcome.error)
+        return replace(outcome, summary=summary, error=error)
+    if isinstance(outcome, Snoozed | Cancelled) and outcome.reason:
+        return replace(outcome, reason=scrubbed(outcome.reason))
+    return outcome
+
+
+def _outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911 - one case a kind of error
     """Return the outcome of a run of ``job`` that raised ``error``.
 
     A session that lost its connection has written nothing, and that is not the handler's fault: the
     job goes back without an attempt consumed. Only so often, as the handler's own statement may be
-    what takes the connection down.
+    what takes the connection down. The same holds for one that PostgreSQL rolled back for the sake of
+    others. Where PostgreSQL lacks room, or has no connection to give, the job waits before it tries again.
     """
     match error:
         case HandlerRaised():
-            return outcome_of(error.error, job)
+            return _outcome_of(error.error, job)
         case Ask():
-            return outcome_of_ask(error, job)
-        case _ if _lost_connection(error, job) and job.claims - job.attempts <= FREE_PASSES:
-            return RELEASED
+            return _outcome_of_ask(error, job)
+        case _ if _must_wait(error, job) and _passes(job) <= PATIENT_PASSES:
+            wait = min(2.0 ** (_passes(job) - 1), _LONGEST_WAIT)
+            return Snoozed(
+                wait, storable(f"the database has no room, or no connection: {describe(error)}")
+            )
+        case _ if _lost_connection(error, job) or _conflicted(error, job):
+            return _passed(error, job)
         case DeletionRefused():
             return RELEASED
         case LeaseLostError():
@@ -70,8 +125,16 @@ def outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911 
             return failed(error, job)
 
 
-def outcome_of_ask(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
-    """Return the outcome of a run whose handler returned or raised ``ask``."""
+def _passed(error: BaseException, job: HeldJob) -> Outcome:
+    """Return the outcome of a run that is not to blame; if there were too many of them, it is."""
+    if _passes(job) <= FREE_PASSES:
+        return RELEASED
+    if not _conflicted(error, job):
+        error.add_note(_LOST_AGAIN.format(times=_passes(job)))
+    return failed(error, job)
+
+
+def _outcome_of_ask(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
     try:
         return _granted(ask, job)
     except (AttributeError, OptionError) as trouble:  # a subclass, or changed since it was made
@@ -100,15 +163,11 @@ def _granted(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
 
 def failed(error: BaseException, job: HeldJob) -> Failed:
     """Return the outcome of an attempt whose handler raised ``error``."""
-    only = traceback.format_exception_only(error)
     frames = _without_ours(error.__traceback__)
-    if sum(map(len, only)) > MAX_ERROR_CHARACTERS:  # format_exception would indent line by line
-        text = "".join([*traceback.format_tb(frames), *only])
-    else:
-        text = "".join(traceback.format_exception(type(error), error, frames))
+    raised, text = trace_from(error, frames, MAX_ERROR_CHARACTERS)
     return _after(
         Failed(
-            summary=only[0].partition("\n")[0],
+            summary=raised.partition("\n")[0],
             error=storable(text),
             outcome=AttemptOutcome.FAILED,
             reason=Reason.RETRIES_EXHAUSTED,
@@ -145,7 +204,7 @@ def _after(ended: Failed, error: BaseException, job: HeldJob) -> Failed:
     try:
         delay = job.retrying.seconds_after(error, job.attempt, asked=isinstance(error, Ask))
     except BaseException as trouble:  # noqa: BLE001 - the border of user code: a policy
-        text = "".join(traceback.format_exception(trouble))
+        text = trace_of(trouble)
         error_text = storable(f"{ended.error}\nThe retry policy failed:\n{text}")
         return replace(ended, error=error_text, delay=DEFAULT_RETRY_DELAY)
     if delay is None:
@@ -158,10 +217,26 @@ def _retried(reason: str | None) -> dict[str, Any]:
     return {"summary": text.partition("\n")[0], "error": text, "outcome": AttemptOutcome.RETRIED}
 
 
+def _passes(job: HeldJob) -> int:
+    """Return how many claims of a job, this one included, have consumed no attempt."""
+    return job.claims - job.attempts
+
+
+def _must_wait(error: BaseException, job: HeldJob) -> bool:
+    if isinstance(error, DBAPIError):
+        return job.in_session and without_room(error)
+    return isinstance(error, SessionAway) and (error.without_room or _passes(job) > 1)
+
+
 def _lost_connection(error: BaseException, job: HeldJob) -> bool:
     if isinstance(error, DBAPIError):
-        return job.in_session and error.connection_invalidated
+        lost = error.connection_invalidated and sqlstate(error) not in _LIMITS
+        return job.in_session and lost
     return isinstance(error, SessionAway)
+
+
+def _conflicted(error: BaseException, job: HeldJob) -> bool:
+    return job.in_session and isinstance(error, DBAPIError) and sqlstate(error) in _CONFLICTS
 
 
 def _final(text: str, outcome: AttemptOutcome, reason: Reason) -> Failed:

@@ -26,7 +26,7 @@ from soniq_sa.errors import (
     InvalidResultError,
     LeaseLostError,
 )
-from soniq_sa.link import describe, from_database
+from soniq_sa.link import describe, from_database, without_room
 from soniq_sa.models.roles import Models
 from soniq_sa.outcome import DONE, Done, Otherwise, Outcome, Settled
 from soniq_sa.retention import Retention
@@ -48,10 +48,15 @@ from soniq_sa.statements.finish import (
     finish_done,
     finish_otherwise,
     finish_with_results,
+    to_be_committed,
 )
 from soniq_sa.task import Task
 
 StartClock = Callable[[HeldJob], None]
+
+COMMIT_WITHIN = 90.0
+"""Seconds between the finish and the COMMIT, after which PostgreSQL rolls back: longer than an event loop
+may be blocked, and far shorter than TCP waits for a connection that has fallen silent."""
 
 _ADVICE = (
     "The handler called commit() on the session that soniq-sa commits together with the end of the job. "
@@ -223,7 +228,7 @@ def _reach(session: Session, job_class: type[Any], job: HeldJob) -> None:
     except Exception as error:
         if not from_database(error) or isinstance(error, ProgrammingError):
             raise
-        raise SessionAway(describe(error)) from error
+        raise SessionAway(describe(error), without_room=without_room(error)) from error
     job.in_session = True
 
 
@@ -232,10 +237,10 @@ class Ends:
 
     def __init__(self, models: Models, retention: Retention, deletions: Deletions) -> None:
         self._deletions = deletions
-        self._deleted = finish_deleted(models)
-        self._done = finish_done(models, retention)
-        self._with_results = finish_with_results(models, retention)
-        self._otherwise = finish_otherwise(models, retention)
+        self._deleted = to_be_committed(finish_deleted(models), COMMIT_WITHIN)
+        self._done = to_be_committed(finish_done(models, retention), COMMIT_WITHIN)
+        self._with_results = to_be_committed(finish_with_results(models, retention), COMMIT_WITHIN)
+        self._otherwise = to_be_committed(finish_otherwise(models, retention), COMMIT_WITHIN)
 
     def write(self, session: Session, job: HeldJob, outcome: Done | Otherwise) -> None:
         """Flush, then write the end; raise `LeaseLostError` if the job is another worker's."""

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from soniq_sa.context import CancelFlag, JobContext, JobTransaction
 from soniq_sa.outcome import Outcome
+from soniq_sa.redaction import DEFAULT_REDACTION, Redaction
 from soniq_sa.retrying import Retrying
 
 _DEFAULT = Retrying()
@@ -52,7 +53,7 @@ class HeldJob:
     queue: str
     priority: int
     run_at: datetime
-    args: str
+    args: str = field(repr=False)
     attempts: int
     max_attempts: int
     claims: int
@@ -60,9 +61,10 @@ class HeldJob:
     timeout: float | None = None
     seconds_left: float | None = None
     tags: str | None = None
-    headers: str | None = None
+    headers: str | None = field(default=None, repr=False)
     crashes: int = 0
     retrying: Retrying = _DEFAULT
+    redaction: Redaction = field(default=DEFAULT_REDACTION, repr=False)
     expires: float | None = None
     cancel_flag: CancelFlag = field(default_factory=CancelFlag)
     running: asyncio.Task[None] | None = None

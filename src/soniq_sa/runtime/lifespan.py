@@ -10,7 +10,6 @@ must be left by the task that entered it.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -19,6 +18,7 @@ from soniq_sa.errors import ResourceError
 from soniq_sa.events import ResourceFailed
 from soniq_sa.resources import AnyManager, Resource
 from soniq_sa.runtime.threads import HandlerRaised, Threads
+from soniq_sa.runtime.trace import trace_from, trace_of
 from soniq_sa.subscribers import Events
 
 _CLOSE_GRACE = 5.0
@@ -114,7 +114,7 @@ class Lifespan:
             self._report(resource, "at opening", error)
             raise ResourceError(
                 f"The resource {resource.name} could not be opened, so the worker does not start: "
-                f"{''.join(traceback.format_exception_only(error)).strip()}"
+                f"{trace_from(error, None, 0)[0].strip()}"
             ) from error
         self._open.append((resource, manager))
 
@@ -136,8 +136,7 @@ class Lifespan:
             self._report(resource, when, trouble)
 
     def _report(self, resource: Resource, when: str, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(error))
-        self._events.emit(ResourceFailed(resource.name, when, text))
+        self._events.emit(ResourceFailed(resource.name, when, trace_of(error)))
 
 
 async def _first(

@@ -1,10 +1,15 @@
-"""Writes the events of a worker to the standard logging: one subscriber among others."""
+"""Writes the events of a worker to the standard logging: one subscriber among others.
+
+One event is one record, on one line. A traceback follows on lines that begin with ``    | ``, as no
+record does. What comes from jobs cannot break or colour these lines: see `soniq_sa.lines`.
+"""
 
 from __future__ import annotations
 
 import logging
 
 from soniq_sa import events
+from soniq_sa.lines import record
 from soniq_sa.states import Reason
 
 _log = logging.getLogger("soniq_sa")
@@ -17,10 +22,29 @@ Line = tuple[int, str]
 def log_event(event: events.Event) -> None:
     """Write ``event`` to the logger ``soniq_sa``. Successful jobs are on level DEBUG."""
     level, message = (
-        _of_worker(event) or _of_job(event) or _of_upkeep(event) or (logging.INFO, repr(event))
+        _of_worker(event)
+        or _of_loop(event)
+        or _of_job(event)
+        or _of_upkeep(event)
+        or (logging.INFO, repr(event))
     )
     if _log.isEnabledFor(level):
-        _log.log(level, message)
+        _log.log(level, "%s", record(message, _trace_of(event)))
+
+
+def _trace_of(event: events.Event) -> str:
+    match event:
+        case events.HookFailed() | events.ResourceFailed() | events.PartFailed():
+            return event.error
+        case events.LoopBlocked():
+            return event.stack
+        case _:
+            return ""
+
+
+def _raised(trace: str) -> str:
+    """Return the last line of a traceback: it says what was raised."""
+    return (trace.strip().splitlines() or [""])[-1].strip()
 
 
 def _of_worker(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case an event
@@ -59,10 +83,29 @@ def _of_worker(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case 
         case events.HookFailed():
             return logging.ERROR, (
                 f"{event.kind} {event.hook} failed at job {event.task} {event.job_id}, which goes on: "
-                f"{event.error}"
+                f"{_raised(event.error)}"
             )
         case events.ResourceFailed():
-            return logging.ERROR, f"resource {event.resource} failed {event.when}: {event.error}"
+            return logging.ERROR, (
+                f"resource {event.resource} failed {event.when}: {_raised(event.error)}"
+            )
+        case _:
+            return None
+
+
+def _of_loop(event: events.Event) -> Line | None:
+    match event:
+        case events.LoopBlocked():
+            level = logging.DEBUG if event.gil_held else logging.WARNING  # the guard has logged it
+            return level, (
+                f"the event loop has been blocked for {event.seconds:.1f} s by "
+                f"{_blamed(event)}; all other async handlers wait. It is at:"
+            )
+        case events.LoopFreed():
+            return logging.WARNING, (
+                f"the event loop runs again, {event.task or 'something'} has blocked it for "
+                f"{event.seconds:.1f} s"
+            )
         case _:
             return None
 
@@ -117,10 +160,22 @@ def _of_upkeep(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case 
             )
         case events.DatabaseBack():
             return logging.INFO, f"{event.part}: the database is back"
+        case events.WakeupsUnheard():
+            return logging.WARNING, (
+                f"no wake-ups: behind {event.database} is a connection pooler, through which nothing "
+                "can listen. Looks for jobs once in a poll interval. To be woken, set "
+                "SONIQ_SA_LISTEN_URL to the server itself"
+            )
         case events.PartFailed():
-            return logging.ERROR, f"{event.part} failed, and tries again: {event.error}"
+            return logging.ERROR, f"{event.part} failed, and tries again: {_raised(event.error)}"
         case _:
             return None
+
+
+def _blamed(event: events.LoopBlocked) -> str:
+    if event.task is None:
+        return "something that is not a handler"
+    return event.task if event.job_id is None else f"{event.task} {event.job_id}"
 
 
 def _because(reason: str | None) -> str:

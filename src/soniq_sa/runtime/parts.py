@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool
 
 from soniq_sa.application import Application
 from soniq_sa.events import HandlerAbandoned, LeaseLost
 from soniq_sa.models.channel import AWAITED_HINT, PEER_HINT, cancelled_ids, channel_of
 from soniq_sa.outcome import Failed, Outcome, Released, Settled, Snoozed
 from soniq_sa.resources import Resource
+from soniq_sa.runtime.beats import Look
 from soniq_sa.runtime.claimer import Claimer, Served
+from soniq_sa.runtime.departure import Departure
 from soniq_sa.runtime.ends import Deletions
-from soniq_sa.runtime.handler import (
-    AsyncHandler,
-    AsyncSessionHandler,
-    Ends,
-    Handler,
-    StartClock,
-    SyncHandler,
-    SyncSessionHandler,
-)
-from soniq_sa.runtime.jobs import HeldJob, HeldJobs, JobDesk, Verdict
-from soniq_sa.runtime.lease import Lease, Look
+from soniq_sa.runtime.handlers import Handlers
+from soniq_sa.runtime.host import Host
+from soniq_sa.runtime.jobs import HeldJob, HeldJobs, Verdict
+from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.listener import Listener
 from soniq_sa.runtime.progress import ProgressWriter
 from soniq_sa.runtime.prune import Pruner
 from soniq_sa.runtime.recorder import Recorder
 from soniq_sa.runtime.runner import Runner
 from soniq_sa.runtime.service import Service, wait
-from soniq_sa.runtime.surroundings import Place, SurroundedHandler
-from soniq_sa.runtime.threads import Threads
-from soniq_sa.runtime.transaction import FencedTransaction
+from soniq_sa.runtime.stops import StopRequests
 from soniq_sa.runtime.upkeep import DueWatch, Rescuer
-from soniq_sa.statements.finish import hold_claim
-from soniq_sa.task import Task
+from soniq_sa.runtime.watch import Watch
 
 if TYPE_CHECKING:
     from soniq_sa.settings import Settings
 
-_CANCEL_GRACE = 1.0
+_CANCEL_GRACE = 0.5
 _HURRIED_GRACE = 0.2
 _RECORD_GRACE = 5.0
 
@@ -63,33 +53,31 @@ class Parts:
         make_lease_engine: Callable[[], AsyncEngine],
         listen_engine: AsyncEngine,
         on_empty: Callable[[], None] | None,
+        stops: StopRequests,
+        host: Host,
+        on_stop: Callable[[], None],
     ) -> None:
         self.engine = engine
         self._soniq = soniq
         self._settings = settings
-        self._resources = resources
         self._listen_engine = listen_engine
         self._report_empty = on_empty
         self._released = 0
-        self._slots: dict[Any, asyncio.Semaphore] = {}
-        self._threads = Threads()
         self._held = HeldJobs()
         self.progress = ProgressWriter(soniq.events, engine, soniq.models)
-        self._hold = hold_claim(soniq.models)
-        self._desk = JobDesk(self.progress.report, self._transaction)
         self._retention = soniq.tasks.retention(settings.retention)
         self._deletions = Deletions(soniq.models, self._retention)
-        self.runner = self._make_runner()
-        self.lease = Lease(
-            soniq.events,
-            soniq.models,
-            make_lease_engine,
-            seconds=settings.lease,
-            every=settings.beat_every,
-            look_every=settings.poll_interval,
-            on_lost=self._on_lease_lost,
-            on_look=self._on_look,
+        self._handlers = Handlers(
+            soniq,
+            resources=resources,
+            retention=self._retention,
+            deletions=self._deletions,
+            concurrency=settings.concurrency,
+            report=self.progress.report,
         )
+        self.runner = self._make_runner()
+        self.lease = self._make_lease(make_lease_engine)
+        self.watch = self._make_watch(stops, host, on_stop)
         self.claimer = self._make_claimer(served)
         self._make_upkeep()
         self._services: list[Service] = [
@@ -108,13 +96,34 @@ class Parts:
             job_timeout=self._settings.job_timeout,
             on_end=self._on_end,
         )
-        runner.handlers = {
-            name: handler
-            for task in self._soniq.tasks
-            for handler in [self._handler(task, runner.start_clock)]
-            for name in (task.name, *task.aliases)
-        }
+        runner.handlers = self._handlers.by_name(runner.start_clock)
         return runner
+
+    def _make_lease(self, make_engine: Callable[[], AsyncEngine]) -> Lease:
+        return Lease(
+            self._soniq.events,
+            self._soniq.models,
+            make_engine,
+            seconds=self._settings.lease,
+            every=self._settings.beat_every,
+            look_every=self._settings.poll_interval,
+            on_lost=self._on_lease_lost,
+            on_look=self._on_look,
+            on_silence=self._on_silence,
+        )
+
+    def _make_watch(self, stops: StopRequests, host: Host, on_stop: Callable[[], None]) -> Watch:
+        watch = Watch(
+            self._soniq.events,
+            self.lease,
+            self.runner,
+            stops,
+            host=host,
+            on_stop=on_stop,
+            departure=Departure(self._soniq.models, self._retention),
+        )
+        self.runner.on_start = watch.begin
+        return watch
 
     def _make_claimer(self, served: Served) -> Claimer:
         return Claimer(
@@ -172,6 +181,7 @@ class Parts:
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({registered, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        self.watch.start()
         if registered.done():
             for service in self._services:
                 service.start()
@@ -180,15 +190,16 @@ class Parts:
 
     async def stop(self, timeout: float, hurrying: asyncio.Event) -> int:
         """Drain for ``timeout`` seconds, release what is left, and return how many jobs that was."""
+        self.watch.keep()
         sources: tuple[Service, ...] = (
             self.claimer,
             self.due_watch,
             self.rescuer,
             self.pruner,
         )
+        self.runner.close()
         for service in sources:
             await service.stop()
-        self.runner.close()
         await self._until_idle(timeout, hurrying)
         self.runner.cancel_all(Verdict.RELEASED)
         await wait(self.runner.idle, _HURRIED_GRACE if hurrying.is_set() else _CANCEL_GRACE)
@@ -201,8 +212,9 @@ class Parts:
         await self.listener.stop()
         for service in self._services:
             await service.close()
-        self._threads.close()
+        self._handlers.close()
         await self._listen_engine.dispose()
+        self.watch.close()
         return self._released
 
     async def _until_idle(self, timeout: float, hurrying: asyncio.Event) -> None:
@@ -247,6 +259,11 @@ class Parts:
         self.rescuer.note_look(orphans=look.orphans)
         self.pruner.note_look(prunable=look.prunable)
 
+    def _on_silence(self) -> None:
+        """Have what wake-ups and claims need connect anew, so that the next job does not wait for it."""
+        self.claimer.doubt()
+        self.listener.doubt()
+
     def _on_lease_lost(self) -> None:
         self._soniq.events.emit(LeaseLost(self.runner.running))
         self.runner.drop_waiting()
@@ -259,62 +276,3 @@ class Parts:
             self.due_watch.wake()
         elif self._report_empty is not None:
             self._report_empty()
-
-    def _handler(self, task: Task[..., Any], clock: StartClock) -> Handler:
-        hooks = self._soniq.hooks
-        filled = self._soniq.resources.fill(task, self._resources)
-        if not hooks.surround_jobs:
-            return self._bare_handler(filled, clock, self._place(task))
-        return SurroundedHandler(
-            filled,
-            clock,
-            self._desk,
-            self._place(task),
-            self._bare_handler,
-            hooks=hooks,
-            events=self._soniq.events,
-            threads=self._threads,
-        )
-
-    def _bare_handler(self, task: Task[..., Any], clock: StartClock, place: Place) -> Handler:
-        databases, models = self._soniq.databases, self._soniq.models
-        if not task.codec.needs_session:
-            if task.is_async:
-                return AsyncHandler(task, clock, self._desk)
-            return SyncHandler(task, clock, self._desk, self._threads)
-        ends = Ends(models, self._retention, self._deletions)
-        if task.is_async:
-            return AsyncSessionHandler(
-                task, clock, self._desk, models, databases.async_sessions, ends=ends, slots=place
-            )
-        return SyncSessionHandler(
-            task,
-            clock,
-            self._desk,
-            models,
-            databases.sync_sessions,
-            ends=ends,
-            slots=place,
-            threads=self._threads,
-        )
-
-    def _transaction(self, job: HeldJob) -> FencedTransaction:
-        return FencedTransaction(self._soniq.databases, self._hold, job)
-
-    def _place(self, task: Task[..., Any]) -> Place:
-        if not task.codec.needs_session:
-            return nullcontext()
-        databases = self._soniq.databases
-        factory = databases.async_sessions if task.is_async else databases.sync_sessions
-        return self._session_slots(factory.kw.get("bind"))
-
-    def _session_slots(self, bind: Any) -> asyncio.Semaphore:
-        """Return what keeps handlers from waiting for the pool, and failing at its time limit."""
-        if bind not in self._slots:
-            pool = getattr(bind, "pool", None)
-            concurrency = limit = self._settings.concurrency
-            if isinstance(pool, QueuePool):
-                overflow = pool._max_overflow  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - only its size is public
-                limit = concurrency if overflow < 0 else max(1, pool.size() + overflow)
-            self._slots[bind] = asyncio.Semaphore(limit)
-        return self._slots[bind]

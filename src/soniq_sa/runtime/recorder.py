@@ -3,6 +3,10 @@
 There is no timer. An idle worker writes each end at once; a busy one gathers them while PostgreSQL
 works on the batch before. What could not be written stays here, and is written when the database is
 back; the statements are fenced, so writing twice changes nothing.
+
+A row may be locked for long, by a session of the handler's own whose connection has fallen silent. So
+no statement waits long for a lock, and after one that was cut the batches begin small, and others come
+first, until it is known which end has to wait.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from soniq_sa.events import (
     JobSnoozed,
     PartFailed,
 )
-from soniq_sa.link import DatabaseAway, StatementRefused
+from soniq_sa.link import DatabaseAway, Link, StatementRefused
 from soniq_sa.models.channel import (
     DUE_HINT,
     channel_of,
@@ -67,6 +71,8 @@ SAY_ENDS_FOR = 60.0
 
 _BATCH = 500
 """More rows in one statement would not be cheaper."""
+_LOCK_WAIT = 2.0
+"""Seconds that a statement waits for a locked row at most."""
 
 
 class Recorder(Service):
@@ -88,6 +94,7 @@ class Recorder(Service):
     ) -> None:
         """Prepare; on_sent, on_recorded: Called when ends are on their way, and when they are written."""
         super().__init__(events, engine)
+        self.link = Link(engine, lock_wait=_LOCK_WAIT)
         self._models = models
         self._held = held
         self._on_sent = on_sent
@@ -101,7 +108,8 @@ class Recorder(Service):
         self._release = release_jobs(models, retention)
         self._ended: list[HeldJob] = []
         self._awaited_until = float("-inf")
-        self._repeating = False
+        self._unsure: set[HeldJob] = set()
+        self._most = _BATCH
 
     def add(self, job: HeldJob, outcome: Outcome) -> None:
         """Have ``outcome`` written."""
@@ -120,7 +128,7 @@ class Recorder(Service):
 
     async def run_once(self) -> float | None:
         """Write what has ended so far."""
-        batch = self._ended[:_BATCH]
+        batch = self._ended[: self._most]
         if not batch:
             return None
         self._held.sent = len(batch)
@@ -128,19 +136,26 @@ class Recorder(Service):
         try:
             await self._write(batch)
         except DatabaseAway:
-            self._repeating = True
+            self._unsure.update(batch)
+            self._put_off(batch)
             raise
         finally:
             self._held.sent = 0
-        self._repeating = False
+        self._most = min(2 * self._most, _BATCH)
         self._forget(batch)
         if asyncio.get_running_loop().time() < self._awaited_until:
             for payload in ends_payloads([job.id for job in batch]):
                 await self.link.execute(notify(self._ends_channel, payload))
         return 0 if self._ended else None
 
+    def _put_off(self, batch: list[HeldJob]) -> None:
+        """Let others go first, and one at a time: one of these may be what has to wait."""
+        self._ended = self._ended[len(batch) :] + batch
+        self._most = 1
+
     def _forget(self, batch: list[HeldJob]) -> None:
         del self._ended[: len(batch)]
+        self._unsure.difference_update(batch)
         for job in batch:
             self._held.remove(job)
         self._on_recorded(batch)
@@ -244,7 +259,8 @@ class Recorder(Service):
         states = {row.id: row.state for row in rows}
         for job, end in written:
             self._emit_end(job, end, died=states[job.id] == JobState.DEAD)
-        await self._announce_returns(written)
+        again = [(job, end) for job, end in ends if job in lost and job in self._unsure]
+        await self._announce_returns(written + again)
 
     async def _announce_returns(self, ends: Iterable[tuple[HeldJob, Done | Otherwise]]) -> None:
         """Tell all workers of jobs that are to run again: this one may be leaving, or be full."""
@@ -265,17 +281,20 @@ class Recorder(Service):
                 "claim_numbers": [job.claims for job in jobs],
             },
         )
-        if queues := {row.queue for row in rows}:
+        queues = {row.queue for row in rows}
+        if len(rows) < len(jobs):  # some went back already, by a statement whose answer was lost
+            queues |= {DUE_HINT, *(job.queue for job in jobs)}
+        if queues:
             channel = channel_of(self._models.jobs)
             await self.link.execute(notify(channel, wake_payload(queues)))
 
     def _drop_lost(self, jobs: list[HeldJob], rows: Sequence[Any]) -> list[HeldJob]:
-        """Tell which rows another worker has; after a repetition they may just be written already."""
+        """Tell which rows another worker has; after a lost answer they may just be written already."""
         written = {row[0] for row in rows}
         lost = [job for job in jobs if job.id not in written]
         for job in lost:
             job.outcome = Lost()
-            if not self._repeating:
+            if job not in self._unsure:
                 self.events.emit(JobLost(job.id, job.task))
         return lost
 
@@ -296,9 +315,10 @@ class Recorder(Service):
 
     def _emit_done(self, batch: list[HeldJob]) -> None:
         if self.events:
-            done = [job.id for job in batch if _is_done(job.outcome)]
+            done = [job for job in batch if _is_done(job.outcome)]
             if done:
-                self.events.emit(JobsDone(done))
+                tasks = [job.task for job in done]
+                self.events.emit(JobsDone([job.id for job in done], tasks))
 
 
 def _is_done(outcome: Outcome | None) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import Any
 from uuid import UUID
 
 from soniq_sa.outcome import LOST, RELEASED, Cancelled, Done, Outcome, Settled
@@ -24,12 +25,20 @@ _TICK = 0.05
 OnEnd = Callable[[HeldJob, Outcome], None]
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Runner:
     """Start jobs while there are slots, and hand each outcome on."""
 
     def __init__(self, *, concurrency: int, job_timeout: float, on_end: OnEnd) -> None:
-        """Prepare; ``job_timeout`` holds for tasks that have none of their own, 0 is no limit."""
+        """Prepare; ``job_timeout`` holds for tasks that have none of their own, 0 is no limit.
+
+        ``on_start`` is called before jobs begin to run.
+        """
         self.handlers: dict[str, Handler] = {}
+        self.on_start: Callable[[], None] = _nothing
         self._concurrency = concurrency
         self._job_timeout = job_timeout
         self._on_end = on_end
@@ -47,8 +56,20 @@ class Runner:
         """Return how many handlers run."""
         return len(self._running)
 
+    def job_of(self, task: asyncio.Task[Any] | None) -> HeldJob | None:
+        """Return the job whose async handler runs in ``task``; may be called in another thread.
+
+        For a task that a handler has started it is the only job that there is, or None.
+        """
+        jobs = [job for job in list(self._running) if self.handlers[job.task].task.is_async]
+        own = [job for job in jobs if job.running is task]
+        found = own if task is None or own else jobs
+        return found[0] if len(found) == 1 else None
+
     def add(self, jobs: list[HeldJob]) -> None:
         """Run ``jobs`` in this order, as slots become free."""
+        if jobs:
+            self.on_start()
         self._waiting.extend(jobs)
         if self._closed:
             self.release_waiting()
@@ -107,7 +128,8 @@ class Runner:
             if job.expires is not None and job.expires <= self._loop.time():
                 self._end(job, expired())
                 continue
-            job.retrying = self.handlers[job.task].task.retrying
+            task = self.handlers[job.task].task
+            job.retrying, job.redaction = task.retrying, task.tasks.redaction
             self._running.add(job)
             self.idle.clear()
             job.running = self._loop.create_task(self._run(job), context=self._context.copy())

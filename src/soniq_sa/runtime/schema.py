@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from soniq_sa.errors import SchemaMissingError
-from soniq_sa.link import Link
+from soniq_sa.link import DatabaseAway, Link
 from soniq_sa.models.mixins import is_added
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.schema import (
     alembic_versions,
     has_trigger,
+    in_recovery,
     missing_columns,
     table_name,
 )
@@ -66,6 +67,17 @@ async def check_schema(link: Link, models: Models) -> list[str]:
             "To see every difference: soniq-sa schema check."
         )
     return sorted(f"{_shown(row.wanted_tables)}.{row.wanted_columns}" for row in lacking)
+
+
+async def check_writable(link: Link) -> None:
+    """Raise `DatabaseAway` if the server is a standby; the next connection may lead to another one."""
+    ((is_standby,),) = await link.execute(in_recovery())
+    if is_standby:
+        await link.drop()
+        raise DatabaseAway(
+            "the server is a standby, which takes no writes; the worker waits until it is promoted, or "
+            "until the URL leads to another server"
+        )
 
 
 async def _has_trigger(link: Link, models: Models) -> bool:

@@ -10,13 +10,13 @@ service says so, waits with growing pauses, and comes back by itself.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from abc import ABC, abstractmethod
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import DatabaseBack, DatabaseLost, PartFailed
 from soniq_sa.link import Backoff, DatabaseAway, Link
+from soniq_sa.runtime.trace import trace_of
 from soniq_sa.subscribers import Events
 
 
@@ -46,6 +46,10 @@ class Service(ABC):
         """Have it run now, or again at once if it is running."""
         self._wake.set()
 
+    def doubt(self) -> None:
+        """Use a new connection from now on: the one that is held may be half-open."""
+        self.link.doubt()
+
     async def stop(self) -> None:
         """Let the running turn end, and no other begin."""
         self._stopping.set()
@@ -64,8 +68,8 @@ class Service(ABC):
                 pause = await self.run_once()
             except DatabaseAway as error:
                 await wait(self._stopping, self._note_lost(error))
-            except Exception:  # noqa: BLE001 - the border of a part: no bug in one ends the worker
-                self.events.emit(PartFailed(self.name, traceback.format_exc()))
+            except Exception as error:  # noqa: BLE001 - the border of a part: no bug in one ends the worker
+                self.events.emit(PartFailed(self.name, trace_of(error)))
                 await wait(self._stopping, self._backoff.next())
             else:
                 self._note_back()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
@@ -29,6 +28,7 @@ from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, out
 from soniq_sa.runtime.handler import Handler, StartClock
 from soniq_sa.runtime.jobs import HeldJob, JobDesk, Verdict
 from soniq_sa.runtime.threads import HandlerRaised, Threads
+from soniq_sa.runtime.trace import trace_of
 from soniq_sa.subscribers import Events
 from soniq_sa.task import Task
 
@@ -270,7 +270,8 @@ class Observers:
         self, kind: str, hook: Callable[..., object], job: HeldJob, error: BaseException
     ) -> None:
         """Say that a hook has failed, and that the job goes on."""
-        text = storable("".join(traceback.format_exception(_innermost(error))))
+        trace = trace_of(_innermost(error))
+        text = storable(job.redaction.scrub(trace, job.args, job.headers))
         self._events.emit(HookFailed(job.id, job.task, kind, name_of(hook), text))
 
 

@@ -26,6 +26,7 @@ from soniq_sa.runtime.lease import Lease
 from soniq_sa.runtime.service import Service
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import (
+    COMING_BACK,
     next_due,
     promote_due,
     rescue_jobs,
@@ -68,6 +69,7 @@ class DueWatch(Service):
         self._on_queued = on_queued
         self._next_at = math.inf
         self._looked_at = -math.inf
+        self._unsure = False
 
     def note_wakeup(self, queues: frozenset[str]) -> None:
         """Look when the next job is due, if a wake-up may speak of one."""
@@ -91,7 +93,7 @@ class DueWatch(Service):
         poll = self._lease.unless_looked(self._poll_interval)
         if self._now() - self._looked_at >= poll:
             await self.seconds_to_next()
-        if self._next_at <= self._now():
+        if self._unsure or self._next_at <= self._now():
             await self._queue_due()
             await self.seconds_to_next()
         return max(min(self._next_at, self._looked_at + poll) - self._now(), _SHORTEST_PAUSE)
@@ -108,12 +110,15 @@ class DueWatch(Service):
         self.wake()
 
     async def _queue_due(self) -> None:
+        """Queue what is due, and say so; in any queue, if an answer was lost that named them."""
+        unsure, self._unsure = self._unsure, True
         rows = await self.link.execute(self._promote, {"limit": _PROMOTE_AT_ONCE})
-        if not rows:
-            return
-        queues = frozenset(row.queue for row in rows)
-        if not self._on_queued(queues) or len(rows) > 1:
-            await self.link.execute(notify(self._channel, wake_payload(queues)))
+        queues = frozenset() if unsure else frozenset(row.queue for row in rows)
+        if rows or unsure:
+            here = self._on_queued(queues)
+            if not here or unsure or len(rows) > 1:
+                await self.link.execute(notify(self._channel, wake_payload(queues)))
+        self._unsure = False
 
     @staticmethod
     def _now() -> float:
@@ -147,6 +152,8 @@ class Rescuer(Service):
         self._rescue_orphans = rescue_orphans(models, retention)
         self._suspects: dict[UUID, int] = {}
         self._orphans_seen_at = float("-inf")
+        self._patient_until = float("-inf")
+        self._unsure = False
 
     def note_look(self, *, orphans: bool) -> None:
         """Learn whether jobs run for a worker that is not there."""
@@ -155,8 +162,16 @@ class Rescuer(Service):
             self.wake()
 
     async def run_once(self) -> float | None:
-        """Look for dead workers; a lock must be missed twice, for a worker may be reconnecting."""
-        if self._lease.peers:
+        """Look for dead workers; a lock must be missed twice, for a worker may be reconnecting.
+
+        If this one has lost the database itself, the others may have as well: it is patient at first.
+        """
+        if self._lost:
+            self._patient_until = self._now() + COMING_BACK
+            self._suspects = {}
+        if self._unsure:
+            await self._announce_any()
+        if self._lease.peers and self._now() >= self._patient_until:
             await self._look_for_silence()
         await self._look_for_orphans()
         if self._suspects:
@@ -172,6 +187,7 @@ class Rescuer(Service):
             await self._take_over(dead)
 
     async def _take_over(self, dead: Mapping[UUID, int]) -> None:
+        self._unsure = True
         rows = await self.link.execute(
             self._rescue,
             {
@@ -181,12 +197,22 @@ class Rescuer(Service):
             },
         )
         await self._announce(rows)
+        self._unsure = False
 
     async def _look_for_orphans(self) -> None:
         due_after = self._lease.unless_looked(self._lease.seconds)
         if self._now() - self._orphans_seen_at >= due_after:
+            self._unsure = True
             await self._announce(await self.link.execute(self._rescue_orphans))
+            self._unsure = False
             self._orphans_seen_at = self._now()
+
+    async def _announce_any(self) -> None:
+        """Say that jobs may be back in any queue: the answer that named them was lost."""
+        said = frozenset({SUSPECT_HINT})
+        self._on_queued(said)
+        await self.link.execute(notify(self._channel, wake_payload(said)))
+        self._unsure = False
 
     async def _announce(self, rows: Sequence[Row[Any]]) -> None:
         if not rows:

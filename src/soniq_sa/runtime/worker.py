@@ -11,15 +11,16 @@ what is left, write all ends, remove the worker's row.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.application import Application
 from soniq_sa.deferred import load_settings
-from soniq_sa.engines import autocommitting, own_async_engine, shown_url
+from soniq_sa.engines import held_engine, shown_url
 from soniq_sa.events import (
     DatabaseBack,
     DatabaseLost,
@@ -33,13 +34,14 @@ from soniq_sa.loops import loop_name
 from soniq_sa.resources import Resource
 from soniq_sa.retention import RetentionSetting
 from soniq_sa.runtime.claimer import Served
+from soniq_sa.runtime.host import Host
 from soniq_sa.runtime.lifespan import Lifespan
 from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.parts import Parts
-from soniq_sa.runtime.schema import check_schema
+from soniq_sa.runtime.schema import check_schema, check_writable
 from soniq_sa.runtime.service import wait
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from soniq_sa.runtime.signals import Signals
+from soniq_sa.runtime.stops import StopRequests
 
 
 class Worker:
@@ -102,21 +104,36 @@ class Worker:
         self._run_once = run_once
         for name in self.settings.queues or ():
             soniq.tasks.check_queue(name)
-        self._stop_requests = 0
+        self.host = Host()
+        self.stops = StopRequests(self.settings.drain_timeout)
+        self._told_draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._hurrying = asyncio.Event()
 
     def stop(self) -> None:
         """Have the worker drain and return; called again, release everything and return at once."""
-        self._stop_requests += 1
-        self._stopping.set()
-        if self._stop_requests > 1:
+        self.stops.note()
+        self._obey()
+
+    def stop_threadsafe(self) -> None:
+        """Do as `stop`, from another thread, or from a signal handler."""
+        self.stops.note()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended, and with it the worker
+                self._loop.call_soon_threadsafe(self._obey)
+
+    def _obey(self) -> None:
+        if self.stops.asked:
+            self._stopping.set()
+        if self.stops.hurried:
             self._hurrying.set()
 
     async def run(self, *, handle_signals: bool = False) -> None:
         """Work until `stop` is called, or with ``run_once`` until nothing is due.
 
-        handle_signals: Have SIGTERM and SIGINT call `stop`.
+        handle_signals: Have SIGTERM and SIGINT call `stop`. Then it may also end the process, with 0,
+            when a handler that blocks the event loop goes on after the drain timeout.
 
         What happens is written to the logger ``soniq_sa``; for more, see ``soniq.events``. Waits, and
         says so, while the database is away. Raises `SchemaMissingError` if its tables are
@@ -128,8 +145,12 @@ class Worker:
         self.soniq.tasks.check_stubs()
         self.soniq.resources.check(self.soniq.tasks)
         self.soniq.events.subscribe(log_event)
+        self._loop = asyncio.get_running_loop()
+        self._obey()
+        signals = Signals(self.stop_threadsafe, self.host.guard)
         if handle_signals:
-            self._catch_signals()
+            self.host = replace(self.host, may_exit=True)
+            signals.catch()
         engine = self._own_engine(None)
         try:
             if await self._await_database(engine):
@@ -138,7 +159,7 @@ class Worker:
             await engine.dispose()
             await self.soniq.databases.dispose()
             if handle_signals:
-                self._release_signals()
+                signals.release()
 
     async def _await_database(self, engine: AsyncEngine) -> bool:
         """Wait until the database answers; return False if the worker was stopped before."""
@@ -146,6 +167,7 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 try:
+                    await check_writable(link)
                     missing = await check_schema(link, self.soniq.models)
                 except DatabaseAway as error:
                     pause = backoff.next()
@@ -182,6 +204,9 @@ class Worker:
             make_lease_engine=lambda: self._own_engine(self._listen_url),
             listen_engine=self._own_engine(self._listen_url),
             on_empty=self.stop if self._run_once else None,
+            stops=self.stops,
+            host=self.host,
+            on_stop=lambda: self._tell_draining(parts),
         )
         try:
             await self._start(parts)
@@ -207,10 +232,17 @@ class Worker:
         )
 
     async def _drain(self, parts: Parts) -> None:
-        timeout = self.settings.drain_timeout
-        self.soniq.events.emit(WorkerDraining(parts.runner.running, timeout))
+        self._tell_draining(parts)
+        timeout = min(self.settings.drain_timeout, self.stops.left)
         released = await parts.stop(timeout, self._hurrying)
         self.soniq.events.emit(WorkerStopped(released))
+
+    def _tell_draining(self, parts: Parts) -> None:
+        """Tell it once: the watch does, if the loop is blocked when the worker is to stop."""
+        if not self._told_draining:
+            self._told_draining = True
+            timeout = self.settings.drain_timeout
+            self.soniq.events.emit(WorkerDraining(parts.runner.running, timeout))
 
     @property
     def _served(self) -> Served:
@@ -223,15 +255,4 @@ class Worker:
         return None if url is None else url.get_secret_value()
 
     def _own_engine(self, url: str | None) -> AsyncEngine:
-        engine = own_async_engine(url or self.soniq.databases.engine)
-        return AsyncEngine(autocommitting(engine.sync_engine))
-
-    def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self.stop)
-
-    def _release_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+        return held_engine(url or self.soniq.databases.engine)

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+MOST_JOBS = 100_000
+"""Jobs in one call of ``enqueue_many``, which are one statement."""
+
+MOST_CHARACTERS = 64 * 1024 * 1024
+"""Characters of their arguments as JSON, all together."""
+
+_TOO_MUCH = (
+    "jobs. Call it several times in the same session: the jobs are one transaction all the same."
+)
+
 AnySession = Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
 
 
@@ -80,10 +90,10 @@ def add_job(session: Session, task: TaskRef[..., R], encoded: Encoded) -> JobHan
 def enqueue_many(
     session: AnySession, task: TaskRef[..., R], rows: Iterable[Mapping[str, Any]], /
 ) -> list[JobHandle[R]]:
-    """Add any number of jobs of one task to the unit of work: one INSERT at the flush.
+    """Add many jobs of one task to the unit of work: one INSERT at the flush.
 
     rows: The arguments of each job, by name. They are checked here and now, and if one does not fit,
-        none is added.
+        none is added. At most 100,000, with 64 Mi characters of arguments; call it again for more.
 
     The handles have no ``row``: no ORM instances are made. In ``session.new`` one instance stands
     for the batch. A client-side default of a column of yours is called once, for all of them.
@@ -94,7 +104,7 @@ def enqueue_many(
     """
     target = sync_session(session)
     found = _resolved(task)
-    encoded = [_encode_row(found, index, row) for index, row in enumerate(rows)]
+    encoded = _encode_rows(found, rows)
     for one in encoded:
         one.check(target)
     return _add_jobs(target, found, encoded)
@@ -105,7 +115,7 @@ def enqueue_many_committed(
 ) -> list[JobHandle[R]]:
     """Add jobs to a transaction of its own; entities as in `enqueue_committed`."""
     found = _resolved(task)
-    encoded = [_encode_row(found, index, row) for index, row in enumerate(rows)]
+    encoded = _encode_rows(found, rows)
     for one in encoded:
         one.accept_committed()
     return _add_jobs(sync_session(session), found, encoded)
@@ -169,6 +179,26 @@ def sync_session(session: AnySession) -> Session:
         f"Expected a SQLAlchemy session, not {type(session).__name__}. "
         "Write enqueue(session, task, ...) or session.enqueue(task, ...)."
     )
+
+
+def _encode_rows(task: TaskRef[..., Any], rows: Iterable[Mapping[str, Any]]) -> list[Encoded]:
+    """Check and encode the arguments of each job; refuse more than one statement should hold."""
+    encoded: list[Encoded] = []
+    characters = 0
+    for index, row in enumerate(rows):
+        if index == MOST_JOBS:
+            raise InvalidArgumentsError(
+                f"enqueue_many() was given more than {MOST_JOBS:,} {_TOO_MUCH}"
+            )
+        one = _encode_row(task, index, row)
+        characters += len(one.text)
+        if characters > MOST_CHARACTERS:
+            raise InvalidArgumentsError(
+                f"enqueue_many() was given, up to row {index}, more than {MOST_CHARACTERS:,} characters of "
+                f"arguments in its {_TOO_MUCH}"
+            )
+        encoded.append(one)
+    return encoded
 
 
 def _encode_row(task: TaskRef[..., Any], index: int, row: Mapping[str, Any]) -> Encoded:
@@ -264,7 +294,7 @@ class EnqueueMixin:
     def enqueue_many(
         self, task: TaskRef[..., R], rows: Iterable[Mapping[str, Any]], /
     ) -> list[JobHandle[R]]:
-        """Add any number of jobs of one task; see `soniq_sa.enqueue_many`."""
+        """Add many jobs of one task; see `soniq_sa.enqueue_many`."""
         return enqueue_many(self, task, rows)  # type: ignore[arg-type]
 
 

@@ -31,6 +31,7 @@ from sqlalchemy.orm.attributes import set_attribute, set_committed_value
 
 from soniq_sa.engines import is_postgresql
 from soniq_sa.errors import EntityReferenceError
+from soniq_sa.json_text import dump
 from soniq_sa.models.channel import DUE_HINT, channel_of, ends_channel_of
 from soniq_sa.models.mixins import JobMixin
 from soniq_sa.models.roles import options_of
@@ -198,11 +199,13 @@ def _complete_table(session: Session, mapper: Mapper[Any], rows: list[_Row]) -> 
 
 
 def _complete_on_postgresql(connection: Connection, table: Table, rows: list[_Row]) -> None:
+    with_args = any(row.patched for row in rows)
+    texts = {"new_args": [_args_of(row) for row in rows]} if with_args else {}
     found = connection.execute(
-        complete_jobs(table),
+        complete_jobs(table, with_args=with_args),
         {
             "ids": [row.job.id for row in rows],
-            "new_args": [row.note.encoded.text if row.patched else None for row in rows],
+            **texts,
             "due_at": [row.note.options.run_at for row in rows],
             "delay": [row.note.options.delay for row in rows],
             "lifetime": [row.note.options.expires_in for row in rows],
@@ -212,6 +215,11 @@ def _complete_on_postgresql(connection: Connection, table: Table, rows: list[_Ro
     for row in rows:
         set_committed_value(row.job, "run_at", written[row.job.id].run_at)
         set_committed_value(row.job, "state", written[row.job.id].state)
+
+
+def _args_of(row: _Row) -> str:
+    """Return the arguments of a job as they are to be; not read back, so that nobody has to be allowed."""
+    return row.note.encoded.text if row.patched else dump(row.job.args)
 
 
 def _insert_batch(session: Session, batch: Batch) -> None:

@@ -62,22 +62,24 @@ def insert_job_rows(jobs: Table) -> Insert:
     return insert(jobs)
 
 
-def complete_jobs(jobs: Table) -> Update:
+def complete_jobs(jobs: Table, *, with_args: bool) -> Update:
     """Fill in what was not known when the rows were inserted: keys of entities, and due times.
 
-    Parameters (arrays): ids, new_args (None: as they are), due_at, delay (both None: as it is),
-    lifetime (seconds; None: for ever). Times are counted by the database's clock.
+    Parameters (arrays): ids, due_at, delay (both None: as it is), lifetime (seconds; None: for ever);
+    with_args: also new_args. Times are counted by the database's clock. The stored arguments are not
+    read: a producer need not be allowed to.
     """
-    row = rows("late", ids=Uuid(), new_args=Text(), due_at=_TIME, delay=Double(), lifetime=Double())
+    written = {"new_args": Text()} if with_args else {}
+    row = rows("late", ids=Uuid(), **written, due_at=_TIME, delay=Double(), lifetime=Double())
     run_at = func.coalesce(due_time(row.c.due_at, row.c.delay), jobs.c.run_at)
     return (
         update(jobs)
         .where(jobs.c.id == row.c.ids)
         .values(
-            args=func.coalesce(cast(row.c.new_args, JSONB), jobs.c.args),
             run_at=run_at,
             state=state_until(run_at),
             expires_at=_after(row.c.lifetime),
+            **({"args": cast(row.c.new_args, JSONB)} if with_args else {}),
         )
         .returning(jobs.c.id, jobs.c.run_at, jobs.c.state)
     )

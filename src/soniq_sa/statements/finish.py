@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     Double,
+    Executable,
     Integer,
     Select,
     Text,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -181,6 +183,21 @@ def _write_ends(jobs: Table, ended: TableValuedAlias, retention: Retention) -> U
             ended.c.errors,
         )
     )
+
+
+def to_be_committed(finish: Update | Select[Any] | Select[Any, Any], within: float) -> Executable:
+    """Return a finish after which PostgreSQL waits for the COMMIT, and nothing else, ``within`` seconds.
+
+    A connection that falls silent in between would keep the row locked until TCP gives up, after hours.
+    """
+    limit = func.set_config(
+        literal_column("'idle_in_transaction_session_timeout'"),
+        literal_column(f"'{within * 1000:.0f}'"),
+        true(),
+    )
+    if isinstance(finish, Update):
+        return finish.returning(limit)
+    return finish.add_columns(limit)
 
 
 def release_jobs(models: Models, retention: Retention) -> Update:

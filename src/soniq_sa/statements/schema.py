@@ -59,6 +59,11 @@ def has_trigger(jobs: Table) -> Executable:
     )
 
 
+def in_recovery() -> Executable:
+    """Return whether the server is a standby."""
+    return select(func.pg_is_in_recovery())
+
+
 def alembic_versions() -> Executable:
     """Return the tables in which Alembic notes a version: in any schema, whose names end as usual."""
     tables = table("pg_tables", column("schemaname", Text()), column("tablename", Text()))

@@ -40,6 +40,9 @@ from soniq_sa.statements.retention import keep_until
 from soniq_sa.statements.rows import SECOND, rows, state_is
 from soniq_sa.states import MAX_CRASHES, AttemptOutcome, JobState, Reason
 
+COMING_BACK = 5.0
+"""Seconds for which nobody is taken for dead after an outage: the others may be on their way back."""
+
 
 def promote_due(models: Models) -> Update:
     """Queue the scheduled jobs whose time has come, up to ``limit``. Returns their queues."""
@@ -65,14 +68,18 @@ def next_due(models: Models) -> Executable:
     return select(seconds_to_next(models.jobs))
 
 
-def owned_jobs(models: Models) -> Executable:
-    """Return id and claims of the jobs that the table gives to ``owner``, and whether to cancel them."""
+def owned_jobs(models: Models, *, unlocked: bool = False) -> Executable:
+    """Return id and claims of the jobs that the table gives to ``owner``, and whether to cancel them.
+
+    unlocked: Only of those whose rows nobody has locked.
+    """
     jobs = models.jobs
     cancelled = jobs.c.cancel_requested_at.is_not(None).label("cancelled")
-    return select(jobs.c.id, jobs.c.claims, cancelled).where(
+    owned = select(jobs.c.id, jobs.c.claims, cancelled).where(
         state_is(jobs, JobState.PROCESSING),
         jobs.c.worker_id == bindparam("owner", type_=Uuid()),
     )
+    return owned.with_for_update(skip_locked=True) if unlocked else owned
 
 
 def register_worker(models: Models) -> Insert:
@@ -119,6 +126,21 @@ def beat(models: Models, *, looking: bool = False) -> Update:
     )
 
 
+def extend_lease(models: Models) -> Update:
+    """Renew the lease of a worker that cannot do so itself. Parameters: owner, lease (seconds).
+
+    Returns its id, or no row if it was taken for dead. ``beat_at`` and ``lock_key`` stay as they are: the
+    lock is still held by the connection of the worker, or it is dead after all.
+    """
+    workers = models.workers
+    return (
+        update(workers)
+        .where(workers.c.id == bindparam("owner", type_=Uuid()))
+        .values(expires_at=_lease_end())
+        .returning(workers.c.id)
+    )
+
+
 def remove_worker(models: Models) -> Delete:
     """Remove a worker that leaves. Parameter: owner."""
     workers = models.workers
@@ -126,11 +148,8 @@ def remove_worker(models: Models) -> Delete:
 
 
 def try_lock() -> Executable:
-    """Take the session's advisory lock ``lock``; tell whether that worked, and which backend."""
-    return select(
-        func.pg_try_advisory_lock(bindparam("lock", type_=BigInteger())).label("locked"),
-        func.pg_backend_pid().label("pid"),
-    )
+    """Take the session's advisory lock ``lock``; tell whether that worked."""
+    return select(func.pg_try_advisory_lock(bindparam("lock", type_=BigInteger())).label("locked"))
 
 
 def limit_waits() -> Executable:
@@ -150,10 +169,10 @@ def silent_workers(models: Models) -> Executable:
 
     Those are the workers whose lease has ended, and those that do not hold their lock. Parameter:
     owner. A lock is not missed until its worker has beaten once since the server started, because
-    a restart takes every lock away.
+    a restart takes every lock away; and leases that ended meanwhile are given a moment.
     """
     workers = models.workers
-    expired = workers.c.expires_at < func.clock_timestamp()
+    expired = _expired(workers)
     unlocked = and_(
         workers.c.lock_key.is_not(None),
         workers.c.beat_at > func.pg_postmaster_start_time(),
@@ -210,7 +229,7 @@ def rescue_jobs(models: Models, retention: Retention) -> Executable:
         select(workers.c.id)
         .where(
             workers.c.id != bindparam("owner", type_=Uuid()),
-            or_(workers.c.expires_at < func.clock_timestamp(), unlocked),
+            or_(_expired(workers), unlocked),
         )
         .with_for_update(skip_locked=True)
         .cte("dead")
@@ -287,6 +306,11 @@ def _put_back(jobs: Table, retention: Retention, lost: ColumnElement[bool]) -> U
             found.c.worker_id.label("lost_worker"),
         )
     )
+
+
+def _expired(workers: Table) -> ColumnElement[bool]:
+    back = func.pg_postmaster_start_time() + literal_column(str(COMING_BACK)) * SECOND
+    return func.greatest(workers.c.expires_at, back) < func.clock_timestamp()
 
 
 def _lease_end() -> ColumnElement[Any]:
