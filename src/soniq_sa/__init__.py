@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from soniq_sa.app import Soniq
     from soniq_sa.asks import Cancel, Discard, Retry, Snooze
+    from soniq_sa.audit import AuditFinding, AuditReport, AuditResult
     from soniq_sa.context import JobContext, Locked, inject
     from soniq_sa.dead_filter import DeadLetterFilters
     from soniq_sa.dead_letters import DeadLetter, DeadLetters, DeadLetterStats, ReplayOptions
@@ -73,6 +74,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AppNotFoundError",
     "AsyncSoniqSession",
+    "AuditFinding",
+    "AuditReport",
+    "AuditResult",
     "CallNext",
     "Cancel",
     "CommitRefusedError",
@@ -142,6 +146,7 @@ __all__ = [
 _HOMES = {
     "soniq_sa.app": ("Soniq",),
     "soniq_sa.asks": ("Cancel", "Discard", "Retry", "Snooze"),
+    "soniq_sa.audit": ("AuditFinding", "AuditReport", "AuditResult"),
     "soniq_sa.context": ("JobContext", "Locked", "inject"),
     "soniq_sa.dead_filter": ("DeadLetterFilters",),
     "soniq_sa.dead_letters": ("DeadLetter", "DeadLetterStats", "DeadLetters", "ReplayOptions"),

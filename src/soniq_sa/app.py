@@ -41,6 +41,9 @@ class Soniq(Application):
     unknown_tasks: What becomes of jobs by a name that nothing here declares: ``"strict"`` (the default)
         raises `UnknownTaskError`, ``"warn"`` issues an `UnknownTaskWarning`, ``"none"`` is silent. See
         `Soniq.ref`.
+    redact: Names of fields that are secret in arguments, results and headers, beside the usual ones
+        (``password``, ``token`` and so on): they are stored, and not shown in errors, logs and
+        exports. Default: none.
 
     Example::
 

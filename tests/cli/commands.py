@@ -1,11 +1,17 @@
-"""The command ``soniq-sa`` as a process of its own, in a folder of the test's own."""
+"""The command ``soniq-sa`` in a folder of the test's own: as a process, or in this one."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+
+import pytest
+
+from soniq_sa.cli.main import main
 
 APP = """
 from sqlalchemy.orm import DeclarativeBase
@@ -45,3 +51,25 @@ def soniq_sa(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
         timeout=60,
         check=False,
     )
+
+
+def soniq_sa_here(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which is quicker; it must not import a program."""
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Path(os.devnull).open() as nothing,
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["soniq-sa", *arguments])
+        patch.setattr(sys, "stdin", nothing)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as end:
+            main()
+    code = int(end.value.code or 0)
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())

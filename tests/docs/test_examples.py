@@ -21,6 +21,7 @@ SCRIPTS = [
     script
     for folder in (
         "index",
+        "audit",
         "coming_from_pgqueuer",
         "coming_from_pq",
         "coming_from_soniq",
@@ -34,6 +35,7 @@ SCRIPTS = [
         "results",
         "retention",
         "retries",
+        "security",
         "worker",
     )
     for script in sorted((SOURCES / folder).glob("*.py"))

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import soniq_sa
 import soniq_sa.errors
 import soniq_sa.models
+import soniq_sa.observability
 from docs.src.reference.commands import command_sections
 from docs.src.reference.errors import error_tree, told
 from docs.src.reference.events import all_events
@@ -32,7 +33,12 @@ from soniq_sa.settings import Settings
 
 PAGES = sorted(REFERENCE.glob("*.md"))
 PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-PUBLIC = [*soniq_sa.__all__, *soniq_sa.models.__all__, *BEHIND_ATTRIBUTES]
+PUBLIC = [
+    *soniq_sa.__all__,
+    *soniq_sa.models.__all__,
+    *soniq_sa.observability.__all__,
+    *BEHIND_ATTRIBUTES,
+]
 ERRORS = [
     one
     for one in vars(soniq_sa.errors).values()

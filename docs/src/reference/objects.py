@@ -12,6 +12,7 @@ from typing import Any, is_typeddict
 
 import soniq_sa
 import soniq_sa.models
+import soniq_sa.observability
 from soniq_sa import asks, control, outcome, subscribers
 from soniq_sa.models.mixin import TableMixin
 from sqlalchemy.dialects import postgresql
@@ -21,7 +22,12 @@ from docs.src.reference.options import option_table, table
 from docs.src.reference.signatures import attribute, constructor, signatures
 from docs.src.reference.type_words import hints_of, type_words
 
-MADE_BY_USERS = (soniq_sa.Soniq, soniq_sa.Worker, asks.Ask)
+MADE_BY_USERS = (
+    soniq_sa.Soniq,
+    soniq_sa.Worker,
+    asks.Ask,
+    soniq_sa.observability.PrometheusMetrics,
+)
 """Classes whose constructors are for users; objects of the others are handed to them."""
 
 BEHIND_ATTRIBUTES = {
@@ -47,8 +53,8 @@ def public_object(name: str) -> Any:
     """Return the object that has this name for users."""
     if name in BEHIND_ATTRIBUTES:
         return BEHIND_ATTRIBUTES[name]
-    home = soniq_sa.models if name in soniq_sa.models.__all__ else soniq_sa
-    return getattr(home, name)
+    homes = (soniq_sa.models, soniq_sa.observability)
+    return getattr(next((one for one in homes if name in one.__all__), soniq_sa), name)
 
 
 def _section(name: str, found: Any) -> Iterator[str]:

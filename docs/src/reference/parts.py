@@ -22,6 +22,7 @@ from docs.src.reference.commands import command_sections, exit_codes
 from docs.src.reference.errors import error_sections, error_tree
 from docs.src.reference.events import event_sections
 from docs.src.reference.links import Homes, homes_of, linked
+from docs.src.reference.metrics import metrics_table
 from docs.src.reference.objects import object_sections
 from docs.src.reference.options import option_table
 from docs.src.reference.settings import settings_table
@@ -35,6 +36,7 @@ _PARTS: dict[str, Callable[[], str]] = {
     "error tree": error_tree,
     "event sections": event_sections,
     "exit codes": exit_codes,
+    "metrics": metrics_table,
     "models": lambda: object_sections(sorted(soniq_sa.models.__all__, key=_class_last)),
     "options of jobs": lambda: option_table(soniq_sa.JobOptions),
     "options of tasks": lambda: option_table(soniq_sa.TaskOptions),

@@ -14,6 +14,7 @@ from soniq_sa.app import Soniq
 from soniq_sa.cli.loading import load_app
 from soniq_sa.engines import own_async_engine, shown_url
 from soniq_sa.errors import DatabaseUnreachableError
+from soniq_sa.link import describe
 from soniq_sa.settings import load_settings
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ async def _on_database(soniq: Soniq, work: Callable[[Connection], T]) -> T:
                 connection = await engine.connect()
         except (DBAPIError, OSError, TimeoutError) as error:
             raise DatabaseUnreachableError(
-                f"{shown_url(engine)} does not answer: {str(error) or type(error).__name__}. "
+                f"{shown_url(engine)} does not answer: {describe(error)}. "
                 "Check SONIQ_SA_DATABASE_URL or the engine of your Soniq."
             ) from error
         async with aclosing(connection), connection.begin():

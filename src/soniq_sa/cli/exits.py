@@ -2,6 +2,7 @@
 
 FAILED: Any other error; something is not there; a question was not answered with yes.
 USAGE: A wrong option, setting, queue or application: a `ConfigurationError`.
+FOUND: `soniq-sa audit` found a violation, or `soniq-sa doctor` a warning or a problem.
 SCHEMA: Tables or columns are missing in the database, or differ: `SchemaMissingError`.
 UNREACHABLE: The database cannot be reached: `DatabaseUnreachableError`. A worker waits instead.
 INTERRUPTED: Ctrl-C.
@@ -16,7 +17,7 @@ from soniq_sa.errors import (
     SoniqError,
 )
 
-FAILED, USAGE, SCHEMA, UNREACHABLE, INTERRUPTED = 1, 2, 4, 5, 130
+FAILED, USAGE, FOUND, SCHEMA, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 
 def exit_code(error: SoniqError) -> int:

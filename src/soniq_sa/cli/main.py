@@ -12,12 +12,16 @@ from typer.core import TyperGroup
 
 from soniq_sa.cli.exits import INTERRUPTED, exit_code
 from soniq_sa.errors import SoniqError
+from soniq_sa.lines import each_on_its_line
 from soniq_sa.suggestions import did_you_mean
 
 _MODULES = {
     "worker": "soniq_sa.cli.worker",
     "schema": "soniq_sa.cli.schema.group",
     "dead-letter": "soniq_sa.cli.dead_letter.group",
+    "grants": "soniq_sa.cli.grants.command",
+    "audit": "soniq_sa.cli.audit.command",
+    "doctor": "soniq_sa.cli.doctor.command",
     "demo": "soniq_sa.cli.demo.command",
 }
 
@@ -69,7 +73,7 @@ def main() -> None:
     try:
         commands()
     except SoniqError as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
+        typer.secho(f"error: {each_on_its_line(str(error))}", fg="red", err=True)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from soniq_sa.cli.log import log_to_stderr
 from soniq_sa.cli.options import App, new_commands, setting
 from soniq_sa.cli.processes.supervisor import Supervisor
 from soniq_sa.settings import load_settings
@@ -44,6 +44,16 @@ Processes = Annotated[
 LoopName = Annotated[
     EventLoop | None,
     setting("The event loop; auto: uvloop where it is installed. Default: auto.", "LOOP"),
+]
+MetricsPort = Annotated[
+    int | None,
+    setting(
+        "Serve metrics for Prometheus at this port; several processes take it and those behind it.",
+        "METRICS_PORT",
+    ),
+]
+MetricsHost = Annotated[
+    str | None, setting("The address of that port. Default: 127.0.0.1.", "METRICS_HOST")
 ]
 RunOnce = Annotated[
     bool, typer.Option("--run-once", help="Work until nothing is due, then exit 0.")
@@ -88,6 +98,8 @@ def worker(
     concurrency: Concurrency = None,
     processes: Processes = None,
     loop: LoopName = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = None,
     run_once: RunOnce = False,
     drain_timeout: DrainTimeout = None,
     poll_interval: PollInterval = None,
@@ -103,9 +115,10 @@ def worker(
     A second signal gives everything back to the queues and exits at once. More settings are read from
     the environment, .env and [tool.soniq-sa] in pyproject.toml.
     """
-    settings = load_settings(queues=queues, app=app, processes=processes, loop=loop)
+    metrics = {"metrics_port": metrics_port, "metrics_host": metrics_host}
+    settings = load_settings(queues=queues, app=app, processes=processes, loop=loop, **metrics)
     several = lifeline is not None or settings.processes > 1
-    _log_to_stderr(log_level, several=several)
+    log_to_stderr(log_level, several=several)
     if several and lifeline is None:
         _supervise(_again(ctx), settings.processes, run_once=run_once)
         return
@@ -116,6 +129,7 @@ def worker(
         settings,
         lifeline,
         run_once=run_once,
+        log_level=log_level,
         concurrency=concurrency,
         drain_timeout=drain_timeout,
         poll_interval=poll_interval,
@@ -146,15 +160,6 @@ def _again(ctx: typer.Context) -> list[str]:
         elif value is not None and value is not False:
             command.append(f"{option}={value}")
     return command
-
-
-def _log_to_stderr(level: LogLevel, *, several: bool) -> None:
-    name = "%(name)s[%(process)d]" if several else "%(name)s"
-    logging.basicConfig(
-        level=level.upper(), format=f"%(asctime)s %(levelname)-7s {name}: %(message)s"
-    )
-    for noisy in ("asyncio", "sqlalchemy"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 commands = new_commands(worker)

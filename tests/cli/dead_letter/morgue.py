@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import Engine, text
 
-from soniq_sa.cli.main import main
 from soniq_sa.engines import make_sync_engine
-from tests.cli.commands import soniq_sa
+from tests.cli.commands import soniq_sa, soniq_sa_here
 
 OK, FAILED, USAGE, SCHEMA, UNREACHABLE = 0, 1, 2, 4, 5
 
@@ -104,28 +98,7 @@ class Morgue:
         settings = {"SONIQ_SA_DATABASE_URL": self.url, **environment}
         if "--app" in arguments or "SONIQ_SA_APP" in environment:
             return soniq_sa(self.folder, "dead-letter", *arguments, **settings)
-        return self._run_here("dead-letter", *arguments, settings=settings)
-
-    def _run_here(
-        self, *arguments: str, settings: dict[str, str]
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the command in this process, which is quicker."""
-        output, errors = io.StringIO(), io.StringIO()
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            Path(os.devnull).open() as nothing,
-            redirect_stdout(output),
-            redirect_stderr(errors),
-        ):
-            patch.chdir(self.folder)
-            patch.setattr(sys, "argv", ["soniq-sa", *arguments])
-            patch.setattr(sys, "stdin", nothing)
-            for name, value in settings.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as end:
-                main()
-        code = int(end.value.code or 0)
-        return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
+        return soniq_sa_here(self.folder, "dead-letter", *arguments, **settings)
 
     def said(self, *arguments: str, **environment: str) -> str:
         """Return what a command writes that works."""

@@ -94,7 +94,7 @@ def test_show_says_all_of_one_letter(morgue: Morgue) -> None:
         "tags:       a",
         'headers:    {"x": "y"}',
         'tenant id:  "acme"',
-        "error:\nTraceback\n  ValueError: no\n",
+        "error:\n  Traceback\n    ValueError: no\n",
     ):
         assert line in shown
     assert morgue.document("show", one)["columns"]["tenant id"] == "acme"

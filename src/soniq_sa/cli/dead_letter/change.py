@@ -15,21 +15,22 @@ from soniq_sa.cli.dead_letter.parameters import (
     Fresh,
     Id,
     Ids,
+    LetterPlace,
     Match,
     Most,
-    Place,
-    moment,
     parsed_ids,
 )
-from soniq_sa.cli.dead_letter.shown import one_line, some_of, table_of
+from soniq_sa.cli.dead_letter.shown import some_of, table_of
 from soniq_sa.cli.dead_letter.source import check_fresh, with_letters
 from soniq_sa.cli.exits import FAILED
 from soniq_sa.cli.options import AsJson, Yes
 from soniq_sa.cli.output import write_json
+from soniq_sa.cli.times import moment
 from soniq_sa.dead_filter import DeadLetterFilters
 from soniq_sa.dead_letters import DeadLetter, DeadLetters, ReplayOptions
 from soniq_sa.dead_letters.desk import not_found
 from soniq_sa.errors import JobNotFoundError, OptionError, ReplayRefusedError
+from soniq_sa.lines import one_line
 
 _PREVIEW = 20
 
@@ -72,7 +73,7 @@ _DELETE = _Change(
 def replay(
     ids: Ids = None,
     *,
-    place: Place,
+    place: LetterPlace,
     match: Match,
     fresh: Fresh,
     every: Annotated[
@@ -107,7 +108,7 @@ def replay(
 def delete(
     ids: Ids = None,
     *,
-    place: Place,
+    place: LetterPlace,
     match: Match,
     limit: Most = None,
     dry_run: DryRun = False,
@@ -128,7 +129,7 @@ def delete(
 
 def purge(
     *,
-    place: Place,
+    place: LetterPlace,
     older_than: Annotated[
         str, typer.Option(help="Dead for longer than 90 (seconds), 15m, 2h, 30d; or before a time.")
     ],
@@ -149,7 +150,7 @@ def tag(
     job_id: Id,
     tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
     *,
-    place: Place,
+    place: LetterPlace,
     remove: Annotated[
         list[str] | None, typer.Option(help="A tag to take away; repeatable.")
     ] = None,
@@ -177,7 +178,13 @@ def _chosen(
 
 
 def _change_each(
-    change: _Change, place: Place, wanted: list[UUID], *, dry_run: bool, yes: bool, as_json: bool
+    change: _Change,
+    place: LetterPlace,
+    wanted: list[UUID],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Change the letters with these ids; exit with 1 if one is not there, or is refused."""
     if dry_run or not yes:
@@ -214,7 +221,7 @@ async def _do_each(change: _Change, desk: DeadLetters, each: _Each, *, quiet: bo
             result = await change.one(desk, job_id)
         except ReplayRefusedError as error:
             each.refused.append(job_id)
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {one_line(str(error))}", err=True)
             continue
         if result:
             each.done[job_id] = result
@@ -241,7 +248,7 @@ def _fail_without(each: _Each) -> None:
 
 def _change_all(
     change: _Change,
-    place: Place,
+    place: LetterPlace,
     filters: DeadLetterFilters,
     limit: int | None,
     *,
@@ -274,14 +281,15 @@ async def _preview(
 ) -> tuple[list[DeadLetter], int]:
     """Return the first letters that would be touched, and how many would be."""
     most = _PREVIEW if limit is None else min(limit, _PREVIEW)
-    first = await desk.list(limit=most, oldest_first=True, **filters)
+    found = await desk.list(limit=most, oldest_first=True, **filters)
+    first = list(map(desk.redacted, found))
     total = (await desk.stats(**filters)).total
     return first, total if limit is None else min(limit, total)
 
 
 async def _get_all(desk: DeadLetters, wanted: list[UUID]) -> list[DeadLetter]:
     found = [await desk.get(job_id) for job_id in wanted]
-    return [one for one in found if one is not None]
+    return [desk.redacted(one) for one in found if one is not None]
 
 
 def _show_dry(change: _Change, first: list[DeadLetter], total: int, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from soniq_sa.cli.dead_letter.change import delete, purge, replay, tag
 from soniq_sa.cli.dead_letter.look import export, list_letters, show, stats
-from soniq_sa.cli.dead_letter.parameters import flattened
+from soniq_sa.cli.flattened import flattened
 from soniq_sa.cli.options import new_commands
 
 _ALL = (list_letters, show, replay, delete, purge, stats, tag, export)

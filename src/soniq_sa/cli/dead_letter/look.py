@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from soniq_sa.cli.dead_letter.parameters import Id, Match, Place, parsed_ids
+from soniq_sa.cli.dead_letter.parameters import Id, LetterPlace, Match, ShowSecrets, parsed_ids
 from soniq_sa.cli.dead_letter.shown import page_of, stats_text, table_of
-from soniq_sa.cli.dead_letter.source import with_letters
+from soniq_sa.cli.dead_letter.source import for_people, with_letters
 from soniq_sa.cli.options import AsJson
 from soniq_sa.cli.output import write_json
-from soniq_sa.dead_letters import DeadLetters
+from soniq_sa.dead_letters import DeadLetter, DeadLetters
 from soniq_sa.dead_letters.desk import not_found
 from soniq_sa.dead_letters.export import ExportFormat, document_of, plain
 from soniq_sa.errors import JobNotFoundError, OptionError
@@ -25,10 +25,18 @@ PageSize = Annotated[int, typer.Option("--limit", min=1, help="How many to show.
 
 
 def list_letters(
-    *, place: Place, match: Match, limit: PageSize = 50, as_json: AsJson = False
+    *,
+    place: LetterPlace,
+    match: Match,
+    limit: PageSize = 50,
+    show_secrets: ShowSecrets = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show dead letters, the newest first."""
-    letters = with_letters(place, lambda desk: desk.list(limit=limit, **match.filters))
+    letters = with_letters(
+        place,
+        for_people(lambda desk: desk.list(limit=limit, **match.filters), show_secrets=show_secrets),
+    )
     if as_json:
         write_json([document_of(one) for one in letters])
     elif letters:
@@ -40,19 +48,27 @@ def list_letters(
 list_letters.__name__ = "list"
 
 
-def show(job_id: Id, *, place: Place, as_json: AsJson = False) -> None:
+def show(
+    job_id: Id, *, place: LetterPlace, show_secrets: ShowSecrets = False, as_json: AsJson = False
+) -> None:
     """Show one, with its arguments and error."""
     (wanted,) = parsed_ids([job_id])
-    letter = with_letters(place, lambda desk: desk.get(wanted))
-    if letter is None:
+
+    async def get(desk: DeadLetters) -> list[DeadLetter]:
+        found = await desk.get(wanted)
+        return [] if found is None else [found]
+
+    letters = with_letters(place, for_people(get, show_secrets=show_secrets))
+    if not letters:
         raise JobNotFoundError(not_found(wanted))
+    (letter,) = letters
     if as_json:
         write_json(document_of(letter))
     else:
         typer.echo(page_of(letter))
 
 
-def stats(*, place: Place, match: Match, as_json: AsJson = False) -> None:
+def stats(*, place: LetterPlace, match: Match, as_json: AsJson = False) -> None:
     """Count them by reason, task and queue."""
     found = with_letters(place, lambda desk: desk.stats(**match.filters))
     if as_json:
@@ -63,7 +79,7 @@ def stats(*, place: Place, match: Match, as_json: AsJson = False) -> None:
 
 def export(
     *,
-    place: Place,
+    place: LetterPlace,
     match: Match,
     form: Annotated[ExportFormat, typer.Option("--format", help="csv or json.")] = "json",
     output: Annotated[
@@ -72,11 +88,13 @@ def export(
     limit: Annotated[
         int | None, typer.Option(min=1, help="How many at most. Default: all.")
     ] = None,
+    show_secrets: ShowSecrets = False,
 ) -> None:
     """Write them as CSV or JSON."""
 
     async def write(desk: DeadLetters) -> None:
-        await _write(desk.export(form, limit=limit, **match.filters), output)
+        texts = desk.export(form, limit=limit, show_secrets=show_secrets, **match.filters)
+        await _write(texts, output)
 
     with_letters(place, write)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from soniq_sa.dead_letters import DeadLetter, DeadLetterStats
 from soniq_sa.dead_letters.export import plain
+from soniq_sa.lines import one_line
 
 _NAMES = ("ID", "TASK", "QUEUE", "DEAD SINCE", "REASON", "REPLAYS", "ERROR")
 _LONGEST_CELL = 40
@@ -63,7 +64,8 @@ def page_of(letter: DeadLetter) -> str:
         "args": _json(letter.args),
     }
     lines = [f"{name + ':':<12}{one_line(text)}".rstrip() for name, text in facts.items() if text]
-    return "\n".join([*lines, "error:", *map(one_line, (letter.error or "").splitlines())])
+    error = [f"  {one_line(line)}".rstrip() for line in (letter.error or "").splitlines()]
+    return "\n".join([*lines, "error:", *error])
 
 
 def stats_text(stats: DeadLetterStats) -> str:
@@ -85,13 +87,6 @@ def stats_text(stats: DeadLetterStats) -> str:
 def time_text(time: datetime | None) -> str:
     """Return a time to the second, with its offset."""
     return "" if time is None else time.isoformat(" ", "seconds")
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` with what would move the cursor, or colour the terminal, written out."""
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
-    )
 
 
 def _json(value: object) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from soniq_sa.cli.processes.child import HURRY, READY
 from soniq_sa.events import Event, WorkerStarted
+from soniq_sa.runtime.signals import Signals
 from soniq_sa.runtime.worker import Worker
 
 
@@ -25,11 +27,11 @@ class Lifeline:
 
     async def run(self, worker: Worker) -> None:
         """Run ``worker`` until it ends, and have it stop in time."""
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         worker.soniq.events.subscribe(self._tell_ready)
-        loop.add_reader(self._socket, self._read, worker)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._drain, worker)
+        self._loop.add_reader(self._socket, self._read, worker)
+        worker.host = replace(worker.host, may_exit=True, look=partial(self._read, worker))
+        Signals(partial(self._drain, worker), worker.host.guard).catch()
         await worker.run()
 
     def _tell_ready(self, event: Event) -> None:
@@ -38,6 +40,7 @@ class Lifeline:
                 self._socket.send(READY)
 
     def _read(self, worker: Worker) -> None:
+        """Obey what is said; called by the loop, or by the watch's thread if that is blocked."""
         try:
             said = self._socket.recv(64)
         except BlockingIOError:
@@ -46,12 +49,12 @@ class Lifeline:
             said = b""
         self._drain(worker)
         if HURRY in said:
-            worker.stop()
+            worker.stop_threadsafe()
         if not said:
-            asyncio.get_running_loop().remove_reader(self._socket)
+            self._loop.call_soon_threadsafe(self._loop.remove_reader, self._socket)
 
     def _drain(self, worker: Worker) -> None:
-        """Have it stop, once: a second call of `Worker.stop` would skip the waiting."""
+        """Have it stop, once: a second call would skip the waiting."""
         if not self._draining:
             self._draining = True
-            worker.stop()
+            worker.stop_threadsafe()

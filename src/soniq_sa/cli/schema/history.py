@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from soniq_sa.cli.schema.env_search import USUAL_FOLDER, config_of, script_location
 from soniq_sa.errors import SoniqError
 from soniq_sa.models.roles import Models
-from soniq_sa.models.sql_names import qualified
+from soniq_sa.models.sql_names import qualified, without_parameters
 from soniq_sa.statements.schema import alembic_versions
 
 
@@ -51,7 +51,8 @@ def refuse_under_alembic(connection: Connection, models: Models, instead: str) -
 def _find_history(connection: Connection, models: Models) -> AlembicHistory | None:
     for row in connection.execute(alembic_versions()).all():
         table = qualified(row.tablename, row.schemaname)
-        versions = connection.execute(text(f"SELECT version_num FROM {table}")).scalars().all()  # noqa: S608 - quoted
+        select = without_parameters(f"SELECT version_num FROM {table}")  # noqa: S608 - quoted
+        versions = connection.execute(text(select)).scalars().all()
         if versions:
             return AlembicHistory(table, ", ".join(versions), _revisions_make(models.jobs.name))
     return None

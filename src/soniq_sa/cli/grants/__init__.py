@@ -1,0 +1,1 @@
+"""``soniq-sa grants``."""

@@ -1,0 +1,167 @@
+"""The guard's side: waits, and does what its worker cannot."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from soniq_sa.cli.guard.hearing import Hearing
+from soniq_sa.cli.guard.stacks import Found, Named, find
+from soniq_sa.cli.log import log_to_stderr
+
+if TYPE_CHECKING:
+    from soniq_sa.cli.guard.stand_in import StandIn
+
+_log = logging.getLogger("soniq_sa")
+
+_SETTLED = 0.25
+"""Seconds after the stacks in which no pulse may come: a process that was stopped sends both at once."""
+_STALE = 2.5
+"""Seconds for which the process counts as running since it was last seen to."""
+_HOLDING = 0.1
+"""Seconds between two judgements while a pulse is missed."""
+_RETRY = 0.5
+"""Seconds until the next try, when the database was away."""
+_LONGEST_TOLD = 16_000
+"""Characters of the stack: with the rest of the message less than a pipe takes, which nobody reads now."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """A time in which Python's lock is held; limit: For how many seconds the lease is renewed."""
+
+    began: float
+    found: Found
+    limit: float
+    renew_at: float = 0.0
+    let_go: bool = False
+
+
+class GuardProcess:
+    """The guard of one worker."""
+
+    def __init__(self, worker: int, pulses: int, stacks: int, signals: int, told: int) -> None:
+        """Take over the process id of the worker, and the other ends of the pipes of `WorkerEnd`."""
+        os.set_blocking(told, False)
+        self._worker = worker
+        self._told = told
+        self._heard = Hearing(worker, pulses, stacks, signals)
+        self._hold: Hold | None = None
+
+    def run(self) -> None:
+        """Guard the worker until its end, which ends this process."""
+        self._heard.start()
+        while True:
+            self._heard.news.wait(_HOLDING if self._heard.misses_pulse else None)
+            self._heard.news.clear()
+            self._judge(time.monotonic())
+
+    def _judge(self, now: float) -> None:
+        """Look what is wrong, and do something."""
+        heard = self._heard
+        if self._hold is not None and heard.back_at > self._hold.began:
+            self._note_free(self._hold)
+        if not heard.misses_pulse:
+            return
+        if self._hold is None:
+            if now - heard.dump_at >= _SETTLED:
+                self._note_held(now)
+        elif now >= self._leave_at:
+            self._end_worker()
+        elif now - heard.runs_at < _STALE and now >= self._hold.renew_at:
+            self._renew(self._hold, now)
+
+    def _note_held(self, now: float) -> None:
+        self._start_to_log()
+        about, began = self._heard.about, self._heard.pulse_at
+        found = find(self._heard.dump.decode(errors="replace"), self._names)
+        limits = [one.limit for one in found.names] or [about["job_timeout"]]
+        self._hold = Hold(began, found, max(limit or math.inf for limit in limits))
+        _log.warning(
+            "worker process %d has run no Python for %.1f s: %s keeps Python's lock (GIL), and all other "
+            "handlers wait. Its lease is renewed meanwhile. It is at:\n%s",
+            *(
+                self._worker,
+                now - began,
+                found.task or "something that is not a handler",
+                found.stack,
+            ),
+        )
+        event = {"task": found.task, "seconds": now - began, "stack": found.stack[:_LONGEST_TOLD]}
+        with suppress(OSError):
+            os.write(self._told, json.dumps([began, event]).encode() + b"\n")
+
+    def _note_free(self, hold: Hold) -> None:
+        seconds = self._heard.back_at - hold.began
+        _log.warning("worker process %d runs again, after %.1f s", self._worker, seconds)
+        self._hold = None
+
+    def _renew(self, hold: Hold, now: float) -> None:
+        if now - hold.began >= hold.limit:
+            self._let_go(hold, now)
+            return
+        worker_id, stand_in = self._heard.worker_id, self._stand_in
+        renewed = stand_in is not None and worker_id is not None and stand_in.extend(worker_id)
+        hold.renew_at = now + (self._heard.about["beat_every"] if renewed else _RETRY)
+
+    def _let_go(self, hold: Hold, now: float) -> None:
+        if not hold.let_go:
+            hold.let_go = True
+            _log.error(
+                "worker process %d has run no Python for %.1f s, which is more than %s may take: its lease "
+                "is not renewed any more, and its jobs start elsewhere when it ends",
+                *(self._worker, now - hold.began, hold.found.task or "an attempt"),
+            )
+
+    @property
+    def _leave_at(self) -> float:
+        """Return when a worker has to be ended that was told to stop, and cannot hear it."""
+        first, *others = [*self._heard.signals_at, math.inf]
+        hurried = len(others) > 1 and not self._heard.about["supervised"]
+        return others[0] if hurried else first + float(self._heard.about["drain_timeout"])
+
+    def _end_worker(self) -> None:
+        """Give its jobs back and kill it: there is no other way to end it."""
+        released = 0
+        if self._heard.worker_id is not None and self._stand_in is not None:
+            released = self._stand_in.give_back(self._heard.worker_id)
+        _log.warning(
+            "worker process %d was told to stop and runs no Python: %d jobs released, it is killed",
+            *(self._worker, released),
+        )
+        if self._heard.worker_lives():
+            os.kill(self._worker, signal.SIGKILL)
+        self._heard.until_end()
+
+    def _start_to_log(self) -> None:
+        about = self._heard.about
+        log_to_stderr(about["log_level"], several=about["supervised"])
+
+    @cached_property
+    def _names(self) -> dict[tuple[str, str], Named]:
+        return {(file, name): Named(*named) for file, name, *named in self._heard.about["names"]}
+
+    @cached_property
+    def _stand_in(self) -> StandIn | None:
+        """Return what talks to the database in the worker's place; None if it cannot be had."""
+        # Here and not above: it loads SQLAlchemy, and then the application.
+        from soniq_sa.cli.guard.stand_in import StandIn
+
+        about = self._heard.about
+        try:
+            return StandIn(app=about["app"], lease=about["lease"], retention=about["retention"])
+        except Exception:  # noqa: BLE001 - the user's modules, which may not load a second time
+            _log.error(
+                "the guard of worker process %d cannot load the application, and so not renew the lease:\n%s",
+                *(self._worker, traceback.format_exc()),
+            )
+            return None

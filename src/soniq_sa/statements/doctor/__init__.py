@@ -1,0 +1,1 @@
+"""What `soniq-sa doctor` asks: the server, the storage of the tables, and the work in them."""

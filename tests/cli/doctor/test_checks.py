@@ -1,0 +1,342 @@
+"""Every check of the doctor: what is wrong is found, with its level and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from soniq_sa.cli.doctor.checks import CHECKS
+from soniq_sa.engines import make_sync_engine
+from tests.cli.doctor.clinic import NOT_DURABLE, Clinic, levels
+from tests.process.yard import until
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What somebody has done, and what the doctor says of it."""
+
+    check: str
+    level: str
+    what: str
+    remedy: str
+    statements: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+INSERT = "INSERT INTO soniq_jobs (id, task, queue, state, run_at, finished_at) "
+JOB = INSERT + "VALUES (gen_random_uuid(), 'send_invoise', 'slow', "
+WITH_APP = ("--app", "jobs:soniq")
+INVALIDATE = (
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_soniq_jobs_claim_1'::regclass"
+)
+SET = 'ALTER DATABASE "{database}" SET '
+
+FAULTS = [
+    Fault(
+        "connection",
+        "problem",
+        "transactions are read-only",
+        "default_transaction_read_only",
+        (SET + "default_transaction_read_only = on",),
+    ),
+    Fault(
+        "tables",
+        "problem",
+        "lacks the table soniq_workers",
+        "soniq-sa schema create",
+        ("DROP TABLE soniq_workers",),
+    ),
+    Fault(
+        "tables",
+        "warning",
+        "1 difference between the tables and the application",
+        "soniq-sa schema check",
+        ("ALTER TABLE soniq_jobs ADD COLUMN spare integer",),
+        WITH_APP,
+    ),
+    Fault(
+        "privileges",
+        "warning",
+        "lacks INSERT, DELETE on soniq_attempts",
+        "soniq-sa grants --role worker",
+        (
+            "DO $$ BEGIN CREATE ROLE doctors_clerk; EXCEPTION WHEN duplicate_object THEN END $$",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO doctors_clerk",
+            SET + "role = doctors_clerk",
+        ),
+    ),
+    Fault(
+        "dead letters",
+        "warning",
+        "permission denied for table soniq_jobs",
+        "run this again",
+        (
+            "DO $$ BEGIN CREATE ROLE doctors_clerk; EXCEPTION WHEN duplicate_object THEN END $$",
+            SET + "role = doctors_clerk",
+        ),
+    ),
+    Fault(
+        "connections",
+        "warning",
+        "of 3 connections are in use (the connection limit of the database)",
+        "A worker holds up to 8",
+        ('ALTER DATABASE "{database}" CONNECTION LIMIT 3',),
+    ),
+    Fault(
+        "timeouts",
+        "warning",
+        "statement_timeout is 2 s (set by: database)",
+        "SET statement_timeout = 0",
+        (SET + "statement_timeout = '2s'",),
+    ),
+    Fault(
+        "timeouts",
+        "warning",
+        "lock_timeout is 0.5 s",
+        "SET lock_timeout = 0",
+        (SET + "lock_timeout = 500",),
+    ),
+    Fault(
+        "timeouts",
+        "warning",
+        "idle_in_transaction_session_timeout is 60 s",
+        "SET idle_in_transaction_session_timeout = 0",
+        (SET + "idle_in_transaction_session_timeout = '1min'",),
+    ),
+    Fault(
+        "timeouts",
+        "note",
+        "idle_in_transaction_session_timeout is 60 s",
+        "SET idle_in_transaction_session_timeout = 0",
+        (SET + "idle_in_transaction_session_timeout = '1min'",),
+        settings={"SONIQ_SA_JOB_TIMEOUT": "30"},
+    ),
+    Fault(NOT_DURABLE, "problem", "fsync is off", "SET fsync = on"),
+    Fault(NOT_DURABLE, "problem", "full_page_writes is off", "SET full_page_writes = on"),
+    Fault(NOT_DURABLE, "warning", "synchronous_commit is off", "synchronous_commit = on"),
+    Fault(
+        "autovacuum",
+        "problem",
+        "track_counts is off",
+        "SET track_counts = on",
+        (SET + "track_counts = off",),
+    ),
+    Fault(
+        "dead rows",
+        "problem",
+        "autovacuum is off for soniq_jobs",
+        "RESET (autovacuum_enabled)",
+        ("ALTER TABLE soniq_jobs SET (autovacuum_enabled = false)",),
+    ),
+    Fault(
+        "indexes",
+        "problem",
+        "the index public.ix_soniq_jobs_claim_1 is invalid",
+        "REINDEX INDEX CONCURRENTLY public.ix_soniq_jobs_claim_1",
+        (INVALIDATE,),
+    ),
+    Fault(
+        "workers",
+        "note",
+        "no worker is alive; no job is queued",
+        "soniq-sa worker",
+        ("DELETE FROM soniq_workers",),
+    ),
+    Fault(
+        "workers",
+        "problem",
+        "no worker is alive, and jobs are queued",
+        "soniq-sa worker",
+        ("DELETE FROM soniq_workers", JOB + "'queued', now(), NULL)"),
+    ),
+    Fault(
+        "workers",
+        "note",
+        "1 worker has been dead for more than a minute",
+        "soniq-sa audit",
+        ("UPDATE soniq_workers SET expires_at = now() - interval '2 minutes'",),
+    ),
+    Fault(
+        "tasks",
+        "problem",
+        "2 jobs wait for the task 'send_invoise', which the application does not know. Did you mean "
+        "'send_invoice'?",
+        "Import its module",
+        (JOB + "'queued', now(), NULL)", JOB + "'scheduled', now() + interval '1 hour', NULL)"),
+        WITH_APP,
+    ),
+    Fault(
+        "queues",
+        "warning",
+        "1 job waits in the queue 'slow', which SONIQ_SA_QUEUES does not name",
+        "--queues slow",
+        (JOB + "'queued', now(), NULL)",),
+        settings={"SONIQ_SA_QUEUES": "billing,default"},
+    ),
+    Fault(
+        "backlog",
+        "warning",
+        "in the queue 'slow' 1 job is due, the oldest for 3 h",
+        "More workers",
+        (JOB + "'queued', now() - interval '3 hours', NULL)",),
+    ),
+    Fault(
+        "backlog",
+        "warning",
+        "in the queue 'slow' 1 job is due, the oldest for 3 d, and not even queued",
+        "start one",
+        (JOB + "'scheduled', now() - interval '3 days', NULL)",),
+    ),
+    Fault(
+        "dead letters",
+        "note",
+        "1 dead letter, 1 of them not replayed",
+        "soniq-sa dead-letter stats",
+        (JOB + "'dead', now(), now())",),
+    ),
+]
+ELSEWHERE = {
+    "versions", "pooler", "listen", "clock", "pool", "transactions", "prepared", "slots"
+}  # fmt: skip
+"""Checks with tests of their own."""
+
+
+@pytest.mark.parametrize("arguments", [(), WITH_APP], ids=["tables alone", "app"])
+def test_a_healthy_database_gives_nothing_to_do(clinic: Clinic, arguments: tuple[str, ...]) -> None:
+    """But for the server of the tests, which writes nothing to disk."""
+    findings = clinic.findings(*arguments)
+    assert levels(findings).keys() == {NOT_DURABLE}
+    assert {one["check"] for one in findings} == {check.name for check in CHECKS}
+    left_out = {one["check"] for one in findings if "not looked at" in one["what"]}
+    assert left_out == (set() if arguments else {"pool", "tasks"})
+    assert all(one["remedy"] for one in findings if one["level"] != "ok")
+
+
+@pytest.mark.parametrize(
+    "fault", FAULTS, ids=lambda fault: f"{fault.check}: {fault.what}, {fault.level}"
+)
+def test_a_fault_is_found_with_its_level_and_a_remedy(clinic: Clinic, fault: Fault) -> None:
+    clinic.execute(*fault.statements)
+    found = clinic.found(fault.check, *fault.arguments, **fault.settings)
+    (one,) = [one for one in found if fault.what in one["what"]]
+    assert one["level"] == fault.level
+    assert fault.remedy in one["remedy"]
+
+
+def test_every_check_has_a_fault() -> None:
+    assert {fault.check for fault in FAULTS} | ELSEWHERE == {check.name for check in CHECKS}
+
+
+def test_without_the_tables_the_server_is_looked_at_all_the_same(clinic: Clinic) -> None:
+    clinic.execute("DROP TABLE soniq_workers, soniq_jobs, soniq_attempts, soniq_progress")
+    checks = {one["check"] for one in clinic.findings()}
+    assert checks == {check.name for check in CHECKS if check.needs == "server"}
+
+
+@pytest.mark.parametrize(("room", "level"), [(15, "note"), (1, "warning")])
+def test_a_pool_with_less_room_than_the_concurrency_is_told(
+    clinic: Clinic, room: int, level: str
+) -> None:
+    clinic.write_app(pool_size=room)
+    (found,) = clinic.found("pool", *WITH_APP)
+    assert (found["level"], found["what"].partition(" can ")[0]) == (
+        level,
+        f"of 200 jobs at a time, {room}",
+    )
+    (enough,) = clinic.found("pool", *WITH_APP, SONIQ_SA_CONCURRENCY=str(room))
+    assert enough["level"] == "ok"
+
+
+def test_the_oldest_transaction_is_named_with_its_process_and_program(clinic: Clinic) -> None:
+    with open_transaction(clinic, "nightly report") as pid:
+        until(
+            lambda: f"process {pid} (nightly report)" in clinic.found("transactions")[0]["what"],
+            "the transaction to be a second old",
+        )
+    (found,) = clinic.found("transactions")
+    assert found["what"] == "no transaction is open for long"
+
+
+@contextmanager
+def open_transaction(clinic: Clinic, name: str) -> Iterator[int]:
+    """Hold a transaction open that keeps dead rows; return the process of its backend."""
+    engine = make_sync_engine(clinic.engine.url.update_query_dict({"application_name": name}))
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("SELECT pg_current_xact_id()")
+            yield int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+    finally:
+        engine.dispose()
+
+
+def test_the_tasks_of_the_app_are_known_also_where_another_database_is_meant(
+    clinic: Clinic,
+) -> None:
+    clinic.add_job()
+    clinic.add_job("send_invoise")
+    elsewhere = (*WITH_APP, "--database-url", clinic.url)
+    (found,) = clinic.found("tasks", *elsewhere, SONIQ_SA_DATABASE_URL="postgresql://a@b/c")
+    assert found["what"].startswith("1 job waits for the task 'send_invoise'")
+
+
+def test_a_handler_with_which_no_worker_starts_is_a_problem(clinic: Clinic) -> None:
+    jobs = clinic.folder / "jobs.py"
+    jobs.write_text(
+        f"{jobs.read_text()}\n@soniq.job\nasync def lost(what: 'Nothing') -> None: ...\n"
+    )
+    findings = clinic.findings(*WITH_APP)
+    (found,) = [one for one in findings if one["check"] == "tasks"]
+    assert found["level"] == "problem"
+    assert found["what"].startswith("a worker does not start: ")
+    assert found["remedy"] == "Change the handler of 'jobs.lost'."
+    assert "pool" in {one["check"] for one in findings}
+
+
+def test_a_wrong_url_for_listening_is_told(clinic: Clinic) -> None:
+    settings = {"SONIQ_SA_LISTEN_URL": "postgresql://someone:secret@127.0.0.1:9/none"}
+    findings = clinic.findings(**settings)
+    for check in ("pooler", "listen"):
+        (found,) = [one for one in findings if one["check"] == check]
+        assert found["level"] == "warning"
+        assert found["what"].startswith("could not be looked at: ")
+        assert "secret" not in found["what"]
+
+
+def test_a_role_that_sees_no_other_sessions_is_told_so(clinic: Clinic) -> None:
+    clinic.execute(
+        "DO $$ BEGIN CREATE ROLE doctors_clerk; EXCEPTION WHEN duplicate_object THEN END $$",
+        SET + "role = doctors_clerk",
+    )
+    with open_transaction(clinic, "nightly report"):
+        found = clinic.found("transactions")
+    assert [one["level"] for one in found] == ["ok", "note"]
+    assert "of other roles cannot be seen" in found[1]["what"]
+    assert "pg_read_all_stats" in found[1]["remedy"]
+
+
+def test_prepared_transactions_are_counted(clinic: Clinic) -> None:
+    name = f"left-{clinic.engine.url.database}"
+    with clinic.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT pg_current_xact_id()")
+        connection.exec_driver_sql(f"PREPARE TRANSACTION '{name}'")
+    try:
+        (found,) = clinic.found("prepared")
+    finally:
+        clinic.execute(f"ROLLBACK PREPARED '{name}'")
+    assert found["what"] == "1 prepared transaction is open"
+
+
+def test_a_replication_slot_that_nobody_reads_is_told(clinic: Clinic) -> None:
+    clinic.execute("SELECT pg_create_physical_replication_slot('doctors_slot', true)")
+    try:
+        (found,) = clinic.found("slots")
+    finally:
+        clinic.execute("SELECT pg_drop_replication_slot('doctors_slot')")
+    assert (found["level"], found["what"]) == (
+        "note",
+        "nobody reads the replication slot 'doctors_slot', which keeps the write-ahead log",
+    )

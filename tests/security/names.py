@@ -1,0 +1,42 @@
+"""Names that would break out of a statement that does not quote them."""
+
+from __future__ import annotations
+
+NAMES = {
+    "single quote": "o'brien_",
+    "double quote": 'say "hi"_',
+    "both quotes": "\"'\"'_",
+    "end of the statement": "x; DROP TABLE orders; --",
+    "comment": "x -- _",
+    "open comment": "x /* _",
+    "percent": "100%_",
+    "formats": "%s%(name)s%%_",
+    "numbered parameter": "$1_",
+    "named parameter": ":name_",
+    "question mark": "a?_",
+    "dollar quotes": "$$_",
+    "the tag of ours": "$soniq_sa$_",
+    "the tag of ours in quotes": "'$soniq_sa$'_",
+    "braces": "{0}{name}_",
+    "backslash": "back\\slash_",
+    "backslash and quote": "\\'_",
+    "dot": "a.b_",
+    "space": "two words_",
+    "upper case": "CamelCase_",
+    "reserved word": "select",
+    "umlauts": "jöbs_äß_",
+    "another script": "задачи_",
+    "emoji": "🚀_",
+    "combined characters": "e\u0301_",
+    "right to left": "\u202ejobs_",
+    "line feed": "a\nb_",
+    "tab": "a\tb_",
+    "digits first": "1st_",
+    "comma": "a,b_",
+    "exactly 40 bytes": "x" * 40,
+    "too long": "y" * 64,
+    "too long in bytes": "ü" * 32,
+    "U+0000": "a\0b",
+    "lone surrogate": "a\ud800b",
+}
+REFUSED = {"too long", "too long in bytes", "U+0000", "lone surrogate"}
