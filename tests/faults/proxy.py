@@ -3,7 +3,15 @@
     worker ──▶ judge_request(link, message) ──▶ server
            ◀── judge_answer(link, message)  ◀──
 
-A judge looks at each message before it goes on, in the thread of the proxy, and returns a verdict.
+A judge looks at each message before it goes on, in the thread of the proxy, and returns a verdict; those
+that several tests need are in `tests.faults.judges`. What concerns whole connections is done from outside:
+
+    pass      what happens if nothing is said
+    delay     ``proxy.delay = 0.1``: every message takes so many seconds longer
+    freeze    `Proxy.freeze`: nothing goes on in either direction, and nobody is told (half-open)
+    hold      the same, and `Proxy.let_go` later: all that was held back is delivered, in its order
+    reset     `Proxy.reset`: both sides see the connection closed
+    refuse    ``proxy.refusing = True``: no new connections
 """
 
 from __future__ import annotations
@@ -56,7 +64,7 @@ class Link:
         self.closed = False
         self.left_by_client = False
         self.sqls: list[str] = []
-        self._held = b""
+        self._held: list[tuple[asyncio.StreamWriter, bytes]] = []
         self._was_closed = asyncio.Event()
         self._statements = Statements()
         self._writers: list[asyncio.StreamWriter] = []
@@ -83,8 +91,22 @@ class Link:
         await asyncio.gather(*pumps, return_exceptions=True)
 
     def deliver_late(self) -> None:
-        """Send to the server what a frozen connection has held back."""
-        self.proxy.call(lambda: self._writers[1].write(self._held))
+        """Send to the server what a frozen connection has held back; it stays frozen."""
+        server = self._writers[1]
+        self.proxy.call(lambda: self._write_held(only=server))
+
+    def let_go(self) -> None:
+        """Deliver what a frozen connection has held back to both sides, and let it be one again."""
+        self.frozen = False
+        self._write_held()
+        if self.left_by_client:
+            self._was_closed.set()
+
+    def _write_held(self, *, only: asyncio.StreamWriter | None = None) -> None:
+        held, self._held = self._held, []
+        for writer, raw in held:
+            if only in {None, writer} and not writer.is_closing():
+                writer.write(raw)
 
     def close(self) -> None:
         """Close both sides at once."""
@@ -100,7 +122,7 @@ class Link:
         server: asyncio.StreamWriter,
     ) -> None:
         stream = Stream(starts_without_letter=True)
-        while chunk := await reader.read(65536):
+        while chunk := await self._read(reader):
             for message in stream.feed(chunk):
                 if not message.kind and stream.starts_without_letter:
                     client.write(b"N")  # no encryption
@@ -110,25 +132,30 @@ class Link:
                     self.sqls.append(named.sql)
                 if not self._carry(server, named, self.proxy.judge_request):
                     return
-                if self.frozen:
-                    self._held += named.raw
         self.left_by_client = True
 
     async def _answers(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         stream = Stream()
-        while chunk := await reader.read(65536):
+        while chunk := await self._read(reader):
             for message in stream.feed(chunk):
                 changed = self.proxy.change_answer(message)
                 if not self._carry(client, changed, self.proxy.judge_answer):
                     return
 
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        chunk = await reader.read(65536)
+        if self.proxy.delay:
+            await asyncio.sleep(self.proxy.delay)
+        return chunk
+
     def _carry(self, writer: asyncio.StreamWriter, message: Message, judge: Judge) -> bool:
         verdict = Verdict.FREEZE if self.frozen else judge(self, message)
         match verdict:
-            case Verdict.PASS:
+            case Verdict.PASS if not writer.is_closing():
                 writer.write(message.raw)
             case Verdict.FREEZE:
                 self.frozen = True
+                self._held.append((writer, message.raw))
             case Verdict.RESET:
                 self.close()
                 return False
@@ -139,6 +166,8 @@ class Proxy:
     """Listen on a free port of this machine, in a thread of its own.
 
     judge_request, judge_answer: Decide about the messages of the clients, and of the server.
+    delay: Seconds that every message takes longer, in both directions.
+    refusing: Whether new connections are closed at once.
     hide_backend: Tell clients a wrong process id of their backend, as a pooler in front of it does.
     """
 
@@ -146,6 +175,7 @@ class Proxy:
         self._server = make_url(server_url)
         self.judge_request: Judge = let_pass
         self.judge_answer: Judge = let_pass
+        self.delay = 0.0
         self.hide_backend = False
         self.refusing = False
         self.links: list[Link] = []
@@ -171,6 +201,19 @@ class Proxy:
         for link in found:
             link.frozen = True
         return len(found)
+
+    def let_go(self) -> None:
+        """Deliver what the frozen connections have held back, late, and let them go on."""
+        self.call(lambda: self._do_with(Link.let_go, lambda link: link.frozen))
+
+    def reset(self, chosen: Callable[[Link], bool]) -> None:
+        """Close connections, so that both sides see it."""
+        self.call(lambda: self._do_with(Link.close, chosen))
+
+    def _do_with(self, action: Callable[[Link], None], chosen: Callable[[Link], bool]) -> None:
+        for link in self.open_links:
+            if chosen(link):
+                action(link)
 
     def cut_everything(self) -> None:
         """Close every connection, and take no new ones."""

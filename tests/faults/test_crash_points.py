@@ -78,3 +78,4 @@ def test_a_worker_may_die_before_any_of_its_messages(
                 assert len(yard.effects(handle)) == 1, told
             second.until_started().stop()
         assert after < MOST_MESSAGES
+    assert yard.violations() == ()

@@ -1,4 +1,4 @@
-"""A database with the shop's tables, and a yard for worker processes."""
+"""A database with the shop's tables, and a yard for worker processes; also on a server of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from soniq_sa.engines import make_sync_engine
 from soniq_sa.localserver import LocalServer
-from tests.process.shop import Base
-from tests.process.yard import Yard
+from tests.process.private_server import PrivateServer, private_server_with
+from tests.process.yard import Yard, make_tables, yard_at
 
 
 @pytest.fixture
@@ -19,9 +18,7 @@ def shop_url(server: LocalServer) -> Iterator[str]:
     """Return the URL of a database with the shop's tables."""
     name = f"process_{secrets.token_hex(6)}"
     url = server.create_database(name)
-    engine = make_sync_engine(url)
-    Base.metadata.create_all(engine)
-    engine.dispose()
+    make_tables(url)
     yield url
     server.drop_database(name)
 
@@ -29,8 +26,19 @@ def shop_url(server: LocalServer) -> Iterator[str]:
 @pytest.fixture
 def yard(shop_url: str, tmp_path: Path) -> Iterator[Yard]:
     """Return a yard; its processes are ended at the end, whatever happened."""
-    made = Yard(shop_url, tmp_path)
-    try:
+    with yard_at(shop_url, tmp_path) as made:
         yield made
-    finally:
-        made.close()
+
+
+@pytest.fixture
+def private_server() -> Iterator[PrivateServer]:
+    """Return a server with the shop's tables."""
+    with private_server_with() as made:
+        yield made
+
+
+@pytest.fixture
+def private_yard(private_server: PrivateServer, tmp_path: Path) -> Iterator[Yard]:
+    """Return a yard on a server of its own."""
+    with yard_at(private_server.url, tmp_path) as made:
+        yield made

@@ -3,83 +3,14 @@
 import os
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from soniq_sa.engines import make_sync_engine
-from soniq_sa.localserver import LocalServer, local_server
 from tests.process import shop
+from tests.process.private_server import PrivateServer
 from tests.process.yard import WorkerProcess, Yard, until
-
-
-class PrivateServer:
-    """A server of one test's own, which may be stopped and started."""
-
-    def __init__(self, server: LocalServer) -> None:
-        assert server.folder is not None
-        assert server.pid is not None
-        self.url = server.url
-        self._data = server.folder / "data"
-        self._pid = server.pid
-        self._started: subprocess.Popen[bytes] | None = None
-
-    def stop_immediately(self) -> None:
-        """Do what ``pg_ctl stop -m immediate`` does."""
-        os.kill(self._pid, signal.SIGQUIT)
-        until(lambda: not (self._data / "postmaster.pid").exists(), "the server to stop")
-
-    def start(self) -> None:
-        """Start the server again as it was started, and wait until it is ready."""
-        command = (self._data / "postmaster.opts").read_text().replace('"', "").split()
-        owner = self._data.stat()
-        account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-        self._started = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self._data,
-            start_new_session=True,
-            **(account if os.geteuid() == 0 else {}),  # type: ignore[call-overload]
-        )
-        self._pid = self._started.pid
-        state = self._data / "postmaster.pid"
-        until(lambda: state.exists() and state.read_text().rstrip().endswith("ready"), "a start")
-
-    def close(self) -> None:
-        """Stop what was started here."""
-        if self._started is not None:
-            self._started.send_signal(signal.SIGQUIT)
-            self._started.wait(10)
-
-
-@pytest.fixture
-def private_server() -> Iterator[PrivateServer]:
-    """Return a server with the shop's tables."""
-    with local_server(sources=("binaries", "embedded"), durable=True) as server:
-        engine = make_sync_engine(server.url)
-        shop.Base.metadata.create_all(engine)
-        engine.dispose()
-        made = PrivateServer(server)
-        try:
-            yield made
-        finally:
-            made.close()
-
-
-@pytest.fixture
-def private_yard(private_server: PrivateServer, tmp_path: Path) -> Iterator[Yard]:
-    """Return a yard on a server of its own."""
-    made = Yard(private_server.url, tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.mark.parametrize("lease", ["15", "2"])

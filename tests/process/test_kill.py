@@ -74,6 +74,7 @@ def test_every_job_of_a_killed_worker_is_done_elsewhere_with_effects_once(yard: 
         assert len(yard.effects(handle)) == 1
         assert len(yard.starts(handle)) <= 2
     assert second.popen.poll() is None
+    assert yard.violations() == ()
 
 
 def test_after_a_kill_a_new_worker_of_the_same_host_finds_the_jobs(yard: Yard) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from psycopg.rows import Row, namedtuple_row
 from sqlalchemy import make_url
 from sqlalchemy.orm import sessionmaker
 
-from soniq_sa import JobHandle, SoniqSession
+from soniq_sa import AuditResult, JobHandle, Soniq, SoniqSession
 from soniq_sa.engines import make_sync_engine
 from soniq_sa.localserver.databases import libpq_url
 from tests.process import shop
@@ -57,7 +59,7 @@ class WorkerProcess:
         clean = {name: one for name, one in os.environ.items() if not name.startswith("SONIQ_SA_")}
         self._log = self.log_file.open("wb")
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "soniq_sa", *arguments],
+            [*yard.command, "-m", "soniq_sa", *arguments],
             cwd=ROOT,
             env={
                 **clean,
@@ -91,6 +93,7 @@ class WorkerProcess:
         until(
             lambda: " started: " in self.log or self.popen.poll() is not None,
             "the worker to start",
+            4 * PATIENCE,
         )
         assert self.popen.poll() is None, self.log
         return self
@@ -121,6 +124,7 @@ class Yard:
         self.folder = folder
         self.diary = folder / "diary"
         self.diary.touch()
+        self.command: tuple[str, ...] = (sys.executable,)
         self.arguments: tuple[str, ...] = ()
         self.own_groups = False
         self.workers: list[WorkerProcess] = []
@@ -149,7 +153,8 @@ class Yard:
         """End every process, and show what they have logged."""
         self.kill_workers()
         for worker in self.workers:
-            print(f"--- {worker.log_file.name}, process {worker.pid}\n{worker.log}")  # noqa: T201
+            told = f"process {worker.pid}, ended with {worker.popen.returncode}\n{worker.log}"
+            print(f"--- {worker.log_file.name}, {told}")  # noqa: T201
         last = self.diary.read_text().splitlines()[-40:]
         print("--- the end of the diary", *last, sep="\n")  # noqa: T201
         self.engine.dispose()
@@ -190,6 +195,11 @@ class Yard:
             patience,
         )
         return self.row(handle)
+
+    def violations(self) -> tuple[AuditResult, ...]:
+        """Return what an audit finds wrong, once all jobs have ended."""
+        soniq = Soniq(shop.Base.metadata, database_url=self.url)
+        return asyncio.run(soniq.audit(patience=1)).violations
 
     def lines(self, handle: JobHandle[Any] | None = None, what: str | None = None) -> list[Line]:
         """Return the lines of the diary, in their order."""
@@ -234,6 +244,23 @@ class Yard:
         """Return the other one of two workers."""
         (found,) = [one for one in self.workers if one is not worker]
         return found
+
+
+@contextmanager
+def yard_at(url: str, folder: Path) -> Iterator[Yard]:
+    """Yield a yard; its processes are ended at the end, whatever happened."""
+    made = Yard(url, folder)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def make_tables(url: str) -> None:
+    """Make the shop's tables in a database."""
+    engine = make_sync_engine(url)
+    shop.Base.metadata.create_all(engine)
+    engine.dispose()
 
 
 def until(

@@ -1,0 +1,1 @@
+"""One file a fault: how it is made, and what is measured."""
