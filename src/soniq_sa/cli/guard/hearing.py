@@ -17,6 +17,8 @@ _SIGNAL = b"Stack (most recent call first)"
 """What is written once at each signal."""
 _MISSED = 1.0
 """Seconds without a pulse after which the threads are asked where they are."""
+_RUNNING = 0.5
+"""Seconds for which a process that was stopped has run again, without a pulse, before it is asked."""
 _WATCH, _LOOK = 0.25, 5.0
 """Seconds between two looks, if nothing is heard: while pulses are expected, and otherwise."""
 
@@ -40,7 +42,7 @@ class Hearing:
         self._pulses, self._stacks, self._signals = pulses, stacks, signals
         self._begun_line = b""
         self._expects_pulse = False
-        self._asked_at = 0.0
+        self._asked_at = self._idle_at = self.silent_since = 0.0
         self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)
 
     @property
@@ -72,12 +74,15 @@ class Hearing:
 
     def _ask(self, now: float) -> None:
         """Ask where the threads are, if a pulse is missed: once, since that may interrupt what they do."""
-        if not self._expects_pulse or now - self.pulse_at < _MISSED or is_stopped(self._worker):
+        if not self._expects_pulse or is_stopped(self._worker):
+            self._idle_at = now
+            return
+        if now - self.pulse_at < _MISSED or now - self._idle_at < _RUNNING:
             return
         if self._asked_at > self.pulse_at:
             self.runs_at = now
         else:
-            self.dump, self._asked_at = b"", now
+            self.dump, self._asked_at, self.silent_since = b"", now, self.pulse_at
             ask_where(self._worker)
 
     def _hear(self) -> bool:

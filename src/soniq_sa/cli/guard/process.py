@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("soniq_sa")
 
-_SETTLED = 0.25
-"""Seconds after the stacks in which no pulse may come: a process that was stopped sends both at once."""
 _STALE = 2.5
 """Seconds for which the process counts as running since it was last seen to."""
 _HOLDING = 0.1
@@ -56,6 +54,7 @@ class GuardProcess:
         self._told = told
         self._heard = Hearing(worker, pulses, stacks, signals)
         self._hold: Hold | None = None
+        self._noted_at = 0.0
 
     def run(self) -> None:
         """Guard the worker until its end, which ends this process."""
@@ -68,21 +67,21 @@ class GuardProcess:
     def _judge(self, now: float) -> None:
         """Look what is wrong, and do something."""
         heard = self._heard
+        if self._hold is None and heard.dump_at > self._noted_at:
+            self._note_held(now)
         if self._hold is not None and heard.back_at > self._hold.began:
             self._note_free(self._hold)
-        if not heard.misses_pulse:
+        if not heard.misses_pulse or self._hold is None:
             return
-        if self._hold is None:
-            if now - heard.dump_at >= _SETTLED:
-                self._note_held(now)
-        elif now >= self._leave_at:
+        if now >= self._leave_at:
             self._end_worker()
         elif now - heard.runs_at < _STALE and now >= self._hold.renew_at:
             self._renew(self._hold, now)
 
     def _note_held(self, now: float) -> None:
         self._start_to_log()
-        about, began = self._heard.about, self._heard.pulse_at
+        self._noted_at = now
+        about, began = self._heard.about, self._heard.silent_since
         found = find(self._heard.dump.decode(errors="replace"), self._names)
         limits = [one.limit for one in found.names] or [about["job_timeout"]]
         self._hold = Hold(began, found, max(limit or math.inf for limit in limits))
