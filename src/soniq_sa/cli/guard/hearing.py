@@ -73,15 +73,15 @@ class Hearing:
         os._exit(0)
 
     def _ask(self, now: float) -> None:
-        """Ask where the threads are, if a pulse is missed: once, since that may interrupt what they do."""
+        """Ask where the threads are, if a pulse is missed, until they say it: that may interrupt what they do."""
         if not self._expects_pulse or is_stopped(self._worker):
             self._idle_at = now
             return
         if now - self.pulse_at < _MISSED or now - self._idle_at < _RUNNING:
             return
-        if self._asked_at > self.pulse_at:
+        if self.misses_pulse:
             self.runs_at = now
-        else:
+        elif now - self._asked_at >= _MISSED:
             self.dump, self._asked_at, self.silent_since = b"", now, self.pulse_at
             ask_where(self._worker)
 
