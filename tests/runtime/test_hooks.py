@@ -393,7 +393,7 @@ async def test_an_after_job_hook_that_hangs_is_cancelled_with_its_attempt(bench:
         session.add(Effect(note="written"))
 
     plain = await bench.soniq.enqueue(bench.task(timeout=0.1, retries=0)(a_task))
-    kept = await bench.soniq.enqueue(writing.options(timeout=0.1))
+    kept = await bench.soniq.enqueue(writing.options(timeout=1))  # it has to connect first
     async with bench.worker():
         row = await bench.until_state(plain, "dead")
         await bench.until(lambda: len(cancelled) == 2, "both hooks to be cancelled")
