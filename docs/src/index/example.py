@@ -31,7 +31,7 @@ class Invoice(Base):
 
 # fmt: off
 # region example
-include_tables(Base.metadata)                      # three tables more, in your Alembic history
+include_tables(Base.metadata)                      # four tables more, in your Alembic history
 soniq = Soniq(Base.metadata)
 
 @soniq.job(retries=5)
