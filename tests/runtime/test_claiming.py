@@ -179,7 +179,6 @@ async def test_a_delayed_job_starts_on_time_and_not_before(bench: Bench, way: st
         else:
             async with bench.sessions.begin() as session:
                 (handle,) = session.enqueue_many(note.options(delay=0.7), [{}])
-        assert (await bench.row(handle)).state == "scheduled"
         row = await bench.until_state(handle, "done")
     assert row.claimed_at >= row.run_at
     assert starts[0] >= due
@@ -271,33 +270,6 @@ async def test_only_quick_jobs_are_claimed_ahead_and_never_many(
     assert least <= max(unfinished) <= most
 
 
-async def test_run_once_works_until_nothing_is_due_and_returns(bench: Bench) -> None:
-    seen: list[str] = []
-
-    @bench.task(retry_delay=0, retries=1)
-    async def grow(depth: int) -> None:
-        seen.append(f"grow {depth}")
-        if depth:
-            await bench.soniq.enqueue(grow, depth - 1)
-        if len(seen) == 2:
-            raise ValueError("once")
-
-    later = await bench.soniq.enqueue(grow.options(delay=60), 0)
-    async with bench.sessions.begin() as session:
-        session.enqueue_many(grow, [{"depth": 0}] * 250)
-        session.enqueue(grow, 3)
-    await bench.run_once(poll_interval=LONG_POLL)
-    assert len(seen) == 250 + 4 + 1
-    assert (await bench.row(later)).state == "scheduled"
-    states = await bench.rows("SELECT state, count(*) FROM soniq_jobs GROUP BY state ORDER BY 1")
-    assert states == [("done", 254), ("scheduled", 1)]
-    assert await bench.rows("SELECT * FROM soniq_workers") == []
-
-
-async def test_run_once_returns_at_once_when_there_is_nothing(bench: Bench) -> None:
-    await bench.run_once(poll_interval=LONG_POLL)
-
-
 async def test_two_workers_share_the_work_and_run_nothing_twice(bench: Bench) -> None:
     seen: list[int] = []
 
@@ -335,15 +307,3 @@ async def test_two_applications_in_one_process_share_nothing(bench: Bench) -> No
         await bench.until_state(second, "done")
     assert seen == ["mine", "theirs"]
     await other.engine.dispose()
-
-
-async def test_run_once_runs_jobs_that_may_take_the_worker_down_one_by_one(bench: Bench) -> None:
-    @bench.task()
-    async def quick() -> None:
-        pass
-
-    for _ in range(10):
-        await bench.soniq.enqueue_many(quick, [{}] * 5)
-        await bench.rows("UPDATE soniq_jobs SET crashes = 2 WHERE state = 'queued'")
-        await bench.run_once(concurrency=1)
-        assert await bench.rows("SELECT id FROM soniq_jobs WHERE state <> 'done'") == []

@@ -154,6 +154,11 @@ class Claimer(Service):
         self._asked = True
         super().wake()
 
+    @property
+    def asked(self) -> bool:
+        """Tell whether it was woken since its last look began."""
+        return self._asked
+
     def note_returned(self) -> None:
         """Look for a job that is to run again at once."""
         self._marks.note_news()

@@ -270,9 +270,12 @@ class Parts:
         self.runner.cancel_all(Verdict.LOST)
 
     async def _on_empty(self) -> None:
-        """Report that nothing is due, to a worker that ends then; or see to what is."""
+        """Report that nothing is due, to a worker that ends then; or see to what is.
+
+        What became due since the claimer looked may be in its queue by now: then it was woken.
+        """
         left = await self.due_watch.seconds_to_next()
         if left is not None and left <= 0:
             self.due_watch.wake()
-        elif self._report_empty is not None:
+        elif self._report_empty is not None and not self.claimer.asked:
             self._report_empty()
