@@ -39,7 +39,7 @@ FAULTS = [
     Fault(
         "connection",
         "problem",
-        "transactions are read-only",
+        "sessions of handlers may only read",
         "default_transaction_read_only",
         (SET + "default_transaction_read_only = on",),
     ),
@@ -88,10 +88,17 @@ FAULTS = [
     ),
     Fault(
         "timeouts",
-        "warning",
-        "statement_timeout is 2 s (set by: database)",
+        "note",
+        "statement_timeout is 2 s (set by: database); it ends statements of handlers",
         "SET statement_timeout = 0",
         (SET + "statement_timeout = '2s'",),
+    ),
+    Fault(
+        "timeouts",
+        "warning",
+        "statement_timeout is 0.9 s",
+        "SET statement_timeout = 0",
+        (SET + "statement_timeout = 900",),
     ),
     Fault(
         "timeouts",

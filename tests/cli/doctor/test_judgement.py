@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from soniq_sa.cli.doctor.checks import holders, indexes, mode, vacuum, versions
+from soniq_sa.cli.doctor.checks import holders, indexes, mode, timeouts, vacuum, versions
 from soniq_sa.cli.doctor.finding import Finding
 
 PATIENT: Any = SimpleNamespace(
     url="postgresql://host/shop",
     models=SimpleNamespace(jobs=SimpleNamespace(fullname="soniq_jobs")),
+    settings=SimpleNamespace(job_timeout=None),
 )
 
 
@@ -27,6 +28,23 @@ def judged(judge: Callable[..., Iterable[Finding]], **row: Any) -> Finding:
 def test_a_standby_is_a_problem() -> None:
     found = judged(mode.judge, standby=True, read_only="off")
     assert (found.level, "standby" in found.what) == ("problem", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("transaction_timeout", "warning"),
+        ("idle_session_timeout", "note"),
+        ("lock_timeout", "note"),
+    ],
+)
+def test_a_timeout_of_an_hour_is_a_warning_where_handlers_may_run_for_longer(
+    name: str, level: str
+) -> None:
+    found = judged(timeouts.judge, name=name, setting="3600000", source="user")
+    assert found.level == level
+    assert found.what.startswith(f"{name} is 3600 s (set by: user); it ")
+    assert found.remedy
 
 
 @pytest.mark.parametrize(("number", "level"), [("120020", "problem"), ("130001", "ok")])

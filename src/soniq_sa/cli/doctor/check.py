@@ -36,10 +36,15 @@ def asking(
     judge: Callable[[Patient, Sequence[Row[Any]]], Iterable[Finding]],
     *,
     needs: Needs = "tables",
+    of_sessions: bool = False,
 ) -> DoctorCheck:
-    """Return a check that asks one statement, and judges its rows."""
+    """Return a check that asks one statement, and judges its rows.
+
+    of_sessions: It is about the sessions of handlers, not about the worker's own connections.
+    """
 
     async def examine(patient: Patient) -> Iterable[Finding]:
-        return judge(patient, await patient.link.execute(statement(patient.models)))
+        ask = patient.ask_session if of_sessions else patient.link.execute
+        return judge(patient, await ask(statement(patient.models)))
 
     return DoctorCheck(name, examine, needs)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.app import Soniq
 from soniq_sa.engines import autocommitting, own_async_engine, shown_url
-from soniq_sa.link import Link
+from soniq_sa.link import DEADLINE, DatabaseAway, Link, describe, from_database
 from soniq_sa.models.roles import Models
 from soniq_sa.settings import Settings
 
@@ -49,6 +52,19 @@ class Patient:
     def url(self) -> str:
         """Return the URL of the database, without the password."""
         return shown_url(self.engine)
+
+    async def ask_session(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Ask on a connection with the settings that it is given, as the sessions of handlers have them.
+
+        A `Link` sets its own. Raises `DatabaseAway`.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE), self.engine.connect() as connection:
+                return (await connection.execute(statement)).all()
+        except Exception as error:
+            if from_database(error):
+                raise DatabaseAway(describe(error)) from error
+            raise
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from soniq_sa.statements.doctor.server import server_mode
 
 
 def judge(patient: Patient, rows: Sequence[Row[Any]]) -> Iterable[Finding]:
-    """Refuse a standby, and a connection that may only read."""
+    """Refuse a standby, and sessions that may only read."""
     (row,) = rows
     if row.standby:
         yield problem(
@@ -23,11 +23,11 @@ def judge(patient: Patient, rows: Sequence[Row[Any]]) -> Iterable[Finding]:
         )
     elif row.read_only == "on":
         yield problem(
-            "transactions are read-only (default_transaction_read_only)",
+            "sessions of handlers may only read (default_transaction_read_only)",
             "ALTER ROLE … or ALTER DATABASE … RESET default_transaction_read_only, or another role.",
         )
     else:
         yield ok(f"{patient.url} answers, and takes writes")
 
 
-MODE = asking("connection", lambda _: server_mode(), judge, needs="server")
+MODE = asking("connection", lambda _: server_mode(), judge, needs="server", of_sessions=True)
