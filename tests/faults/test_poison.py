@@ -1,14 +1,18 @@
 """A job that ends its process, among innocent ones that run there too (P4)."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
 from soniq_sa import JobHandle
+from tests.faults.cgroups import memory_group
 from tests.process import shop
 from tests.process.yard import SHORT_LEASE, WorkerProcess, Yard, until
 
 INNOCENT = 200
+MEMORY = 256 << 20
+"""Bytes that a worker may have, where it may not have all."""
 
 
 @pytest.mark.parametrize(("kind", "workers"), [("exit", 1), ("segfault", 2), ("kill", 2)])
@@ -16,12 +20,34 @@ def test_a_poison_is_dead_after_three_crashes_and_the_innocent_start_twice_at_mo
     yard: Yard, kind: str, workers: int
 ) -> None:
     """Whoever restarts the workers: here each that has died is replaced."""
+    end_among_innocent_jobs(yard, kind, workers, lambda _: None)
+
+
+def test_a_job_that_takes_all_memory_is_dead_after_three_crashes_too(yard: Yard) -> None:
+    """The kernel kills its worker, for the control group has no more."""
+    with memory_group(MEMORY) as group:
+        try:
+            end_among_innocent_jobs(yard, "memory", 2, lambda worker: group.add(worker.popen.pid))
+        finally:
+            yard.kill_workers()
+
+
+def end_among_innocent_jobs(
+    yard: Yard, kind: str, workers: int, prepare: Callable[[WorkerProcess], object]
+) -> None:
+    """Have a poison run until it is dead; ``prepare`` is called with each worker that starts."""
+
+    def start() -> WorkerProcess:
+        worker = yard.starting_worker(**SHORT_LEASE)
+        prepare(worker)
+        return worker
+
     with yard.sessions.begin() as session:
         innocent = session.enqueue_many(shop.nap, [{"seconds": 0.02}] * (INNOCENT // 2))
         (poison,) = session.enqueue_many(shop.poison, [{"kind": kind}])
         innocent += session.enqueue_many(shop.nap, [{"seconds": 0.02}] * (INNOCENT // 2))
-    crew = [yard.starting_worker(**SHORT_LEASE) for _ in range(workers)]
-    until(lambda: poison_is_dead(yard, crew, poison), lambda: str(yard.row(poison)), 60)
+    crew = [start() for _ in range(workers)]
+    until(lambda: poison_is_dead(yard, crew, poison, start), lambda: str(yard.row(poison)), 60)
     row = yard.row(poison)
     assert (row.reason, row.crashes) == ("crashed worker", 3)
     assert len(yard.starts(poison)) == 3
@@ -31,11 +57,16 @@ def test_a_poison_is_dead_after_three_crashes_and_the_innocent_start_twice_at_mo
     assert yard.rows("SELECT DISTINCT state FROM soniq_jobs WHERE task = 'nap'") == [("done",)]
 
 
-def poison_is_dead(yard: Yard, crew: list[WorkerProcess], poison: JobHandle[None]) -> bool:
+def poison_is_dead(
+    yard: Yard,
+    crew: list[WorkerProcess],
+    poison: JobHandle[None],
+    start: Callable[[], WorkerProcess],
+) -> bool:
     """Tell whether the job is dead; replace the workers that are."""
     for place, worker in enumerate(crew):
         if worker.popen.poll() is not None:
-            crew[place] = yard.starting_worker(**SHORT_LEASE)
+            crew[place] = start()
     return bool(yard.row(poison).state == "dead")
 
 

@@ -211,8 +211,9 @@ POISONS: dict[str, Callable[[], object]] = {
     "exit": lambda: os._exit(1),
     "segfault": lambda: ctypes.string_at(0),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "memory": lambda: [bytearray(10 << 20) for _ in range(60)],
 }
-"""How a handler can end its process at once; the kernel kills one that takes too much memory."""
+"""How a handler can end its process; the last one where the kernel allows less than 600 MB."""
 
 
 @soniq.job(name="poison", retry_delay=0.5)
