@@ -258,16 +258,19 @@ class LoopFreed(Event):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLost(Event):
-    """A part of the worker cannot reach the database, and tries again.
+    """A part of the worker cannot reach the database, or gets no answer in time, and tries again.
 
     part: Which part, such as ``claimer``; at the start of the worker the URL of the database.
-    error: What the attempt to connect said.
+    error: What the attempt said.
     retry_in: The seconds until the next attempt.
+    connected: Whether the database is there, and has cut a statement that waited for a lock, or took too
+        long.
     """
 
     part: str
     error: str
     retry_in: float
+    connected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ BROAD = {"Exception", "BaseException"}
 
 # function -> why it may catch whatever comes
 BORDERS = {
+    "cli/doctor/patient.py:Patient.ask_session": "asyncpg's errors while it connects; others pass",
     "cli/guard/process.py:GuardProcess._stand_in": "the user's modules, which may not load here",
     "subscribers.py:Events.emit": "a subscriber of the user's must not stop the worker",
     "options.py:shown": "the repr() of a value of the user's",
     "runtime/failure.py:_after": "the user's retry policy: the job is retried all the same",
     "link.py:Link._guard": "after any error the connection's state is unknown: it is dropped",
     "runtime/handler.py:_reach": "asyncpg errors of its own while it connects; others pass",
+    "runtime/heart.py:Heart._beat_once": "the user's engine, which connects: the sign of life goes on",
     "runtime/listener.py:Listener._listen": "asyncpg's errors; asyncpg is not imported here",
     "runtime/lifespan.py:Lifespan._enter": "the user's resource: the worker does not start",
     "runtime/lifespan.py:Lifespan._leave": "the user's resource: the others are closed all the same",

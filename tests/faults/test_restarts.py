@@ -92,6 +92,8 @@ def test_after_a_lost_network_workers_that_are_back_first_wait_for_the_others(
         slower.cut_everything()
         ended = "SELECT 1 FROM soniq_workers WHERE expires_at < clock_timestamp()"
         until(lambda: len(yard.rows(ended)) == 2, "both leases to end")
+        for worker in workers:
+            assert "the database is back" not in worker.log
         proxy.refusing = False
         first.until_log("rescuer: the database is back")
         slower.refusing = False

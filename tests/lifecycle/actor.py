@@ -146,7 +146,7 @@ class Actor:
             return
         new_id = UUID(int=secrets.randbits(128))
         await self._write_row(new_id)
-        found = Beat(new_id, alive=False, peers=1, direct=True, number=1)
+        found = Beat(new_id, peers=1, direct=True, number=1)
         self.parts.lease.note_beat(found)
         await self.settle()
 

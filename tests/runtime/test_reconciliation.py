@@ -8,6 +8,7 @@ import pytest
 from soniq_sa import Worker
 from soniq_sa.events import JobsReleased, WorkerStarted
 from soniq_sa.link import Link
+from soniq_sa.models.channel import channel_of
 from tests.runtime.bench import PATIENCE, Bench
 
 
@@ -127,3 +128,27 @@ async def test_a_job_that_ends_between_the_look_and_the_comparison_is_not_missed
         await bench.until(lambda: bool(looks), "the look")
         await bench.until_state(handle, "done")
     assert bench.events_of(JobsReleased) == []
+
+
+async def test_a_claim_that_the_server_forgot_and_gives_again_is_the_same_run(bench: Bench) -> None:
+    """Claims do not wait for the disk; after a crash of the server the job is in its queue as before."""
+    runs: list[int] = []
+    leave = asyncio.Event()
+
+    @bench.task()
+    async def hold() -> None:
+        runs.append(1)
+        await leave.wait()
+
+    handle = await bench.soniq.enqueue(hold)
+    async with bench.worker():
+        await bench.until(lambda: bool(runs), "the handler")
+        await bench.rows(
+            "UPDATE soniq_jobs SET state = 'queued', claims = 0, worker_id = NULL, claimed_at = NULL"
+        )
+        channel = channel_of(bench.soniq.models.jobs)
+        await bench.rows("SELECT pg_notify(:channel, '')", channel=channel)
+        await bench.until_state(handle, "processing")
+        leave.set()
+        row = await bench.until_state(handle, "done")
+    assert (len(runs), row.claims, row.attempts) == (1, 1, 1)

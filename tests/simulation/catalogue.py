@@ -85,6 +85,7 @@ class Catalogue:
         self._add("effect", EFFECT)
         self._add("missing_columns", missing)
         self._add("in_recovery", schema.in_recovery())
+        self._add("ping", schema.ping())
         self._add("try_lock", upkeep.try_lock())
         self._add("limit_waits", upkeep.limit_waits())
         for durable in (True, False):

@@ -18,6 +18,13 @@ from tests.simulation.tables import Job, Locked, Tables, Transaction
 Answer = Callable[[Any], None]
 """Is given rows, or an error."""
 
+_SETTLED: dict[str, list[tuple[Any, ...]]] = {
+    "missing_columns": [],
+    "in_recovery": [(False,)],
+    "ping": [(1,)],
+}
+"""Statements whose answer is always the same."""
+
 
 class Client(Protocol):
     """Who a session talks to."""
@@ -228,10 +235,8 @@ class Server:
                 backend.durable = known.name == "settle"
                 backend.limits = known.limits
                 return [("",)]
-            case "missing_columns":
-                return []
-            case "in_recovery":
-                return [(False,)]
+            case name if name in _SETTLED:
+                return _SETTLED[name]
             case "limit_waits":
                 waits, duration = parameters["lock_wait"], parameters["duration"]
                 backend.limits = {"lock_timeout": waits, "statement_timeout": duration}

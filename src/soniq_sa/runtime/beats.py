@@ -20,10 +20,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What one beat found out; ``look`` is None if it did not look."""
+    """What one beat found out; ``look`` is None if it did not look.
+
+    worker_id: Who the worker is: somebody else than before, if the others took it for dead.
+    """
 
     worker_id: UUID
-    alive: bool
     peers: int
     direct: bool
     number: int

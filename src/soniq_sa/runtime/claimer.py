@@ -9,7 +9,8 @@ At most twice the concurrency is claimed and without an end that is on its way t
 and no more, may be started again if the worker dies.
 
 A claim does not wait for the disk. If the server crashes and forgets it, the job is in its queue as before;
-and an end that was committed later was written to the disk behind its claim.
+and an end that was committed later was written to the disk behind its claim. Where the same worker claims
+the job again it gets the same fence: that is the claim which was forgotten, and its run goes on.
 
 A claim whose answer was lost may have given jobs to this worker that it does not know of. So after
 every trouble, at each beat while it holds jobs, and once in a lease while it holds none, the worker
@@ -251,7 +252,9 @@ class Claimer(Service):
         self._suspects.note_claimed(jobs, self._now())
 
     async def _take(self, statement: Executable, limit: int, **more: Any) -> list[HeldJob]:
-        """Claim up to ``limit`` jobs, and have them run."""
+        """Claim up to ``limit`` jobs, and have them run; nothing more once the worker is to stop."""
+        if self._stopping.is_set():
+            return []
         worker_id = self._lease.worker_id
         self._unsure = True
         asked_at = self._now()
@@ -268,9 +271,10 @@ class Claimer(Service):
         self._unsure = False
         jobs = [HeldJob(worker_id, asked_at, *row) for row in rows]
         jobs.sort(key=lambda job: (job.priority, job.run_at, job.id))
-        for job in jobs:
+        new = [job for job in jobs if not self._held.has_claim(job)]
+        for job in new:
             self._held.add(job)
-        asyncio.get_running_loop().call_soon(self._on_claimed, jobs)  # the next claim goes first
+        asyncio.get_running_loop().call_soon(self._on_claimed, new)  # the next claim goes first
         return jobs
 
     async def _find_new_queues(self, *, now: bool) -> bool:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -41,6 +40,7 @@ from soniq_sa.runtime.failure import (
     outcome_of_ask,
 )
 from soniq_sa.runtime.jobs import HeldJob, JobDesk
+from soniq_sa.runtime.places import Places
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.signature import Injection
 from soniq_sa.statements.finish import (
@@ -149,18 +149,18 @@ class AsyncSessionHandler(Handler):
         sessions: async_sessionmaker[Any],
         *,
         ends: Ends,
-        slots: AbstractAsyncContextManager[Any],
+        places: Places,
     ) -> None:
         super().__init__(task, start_clock, desk)
         self._sessions = sessions
-        self._slots = slots
+        self._places = places
         self._job_class = models.Job
         self._ends = ends
         self._names = _session_names(self, Injection.ASYNC_SESSION)
 
     async def run(self, job: HeldJob) -> Outcome:
         """Run it on the loop, inside a session of its own."""
-        async with self._slots, closing(self._sessions()) as session:
+        async with self._places.taken(job), closing(self._sessions()) as session:
             self.start_clock(job)
             arguments = self.arguments(job)
             if not session.in_transaction():
@@ -188,12 +188,12 @@ class SyncSessionHandler(Handler):
         sessions: sessionmaker[Any],
         *,
         ends: Ends,
-        slots: AbstractAsyncContextManager[Any],
+        places: Places,
         threads: Threads,
     ) -> None:
         super().__init__(task, start_clock, desk)
         self._sessions = sessions
-        self._slots = slots
+        self._places = places
         self._threads = threads
         self._job_class = models.Job
         self._ends = ends
@@ -201,10 +201,14 @@ class SyncSessionHandler(Handler):
 
     async def run(self, job: HeldJob) -> Outcome:
         """Run it in a thread, inside a session of its own."""
-        async with self._slots:
+        async with self._places.taken(job):
             self.start_clock(job)
             arguments = self.arguments(job)
-            return Settled(await self._threads.run(lambda: self._run_in_session(job, arguments)))
+            return Settled(
+                await self._threads.run(
+                    lambda: self._run_in_session(job, arguments), job.leave_thread
+                )
+            )
 
     def _run_in_session(self, job: HeldJob, arguments: dict[str, Any]) -> Done | Otherwise:
         with self._sessions() as session:

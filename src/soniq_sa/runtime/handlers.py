@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Any
 
 from sqlalchemy.pool import QueuePool
@@ -23,7 +21,8 @@ from soniq_sa.runtime.handler import (
     SyncSessionHandler,
 )
 from soniq_sa.runtime.jobs import HeldJob, JobDesk
-from soniq_sa.runtime.surroundings import Place, SurroundedHandler
+from soniq_sa.runtime.places import ANYWHERE, Places
+from soniq_sa.runtime.surroundings import SurroundedHandler
 from soniq_sa.runtime.threads import Threads
 from soniq_sa.runtime.transaction import FencedTransaction
 from soniq_sa.statements.finish import hold_claim
@@ -48,7 +47,7 @@ class Handlers:
         self._resources = resources
         self._concurrency = concurrency
         self._threads = Threads()
-        self._slots: dict[Any, asyncio.Semaphore] = {}
+        self._places: dict[Any, Places] = {}
         self._hold = hold_claim(soniq.models)
         self._desk = JobDesk(report, self._transaction)
         self._ends = Ends(soniq.models, retention, deletions)
@@ -70,19 +69,19 @@ class Handlers:
         hooks = self._soniq.hooks
         filled = self._soniq.resources.fill(task, self._resources)
         if not hooks.surround_jobs:
-            return self._bare_handler(filled, clock, self._place(task))
+            return self._bare_handler(filled, clock, self._places_of(task))
         return SurroundedHandler(
             filled,
             clock,
             self._desk,
-            self._place(task),
+            self._places_of(task),
             self._bare_handler,
             hooks=hooks,
             events=self._soniq.events,
             threads=self._threads,
         )
 
-    def _bare_handler(self, task: Task[..., Any], clock: StartClock, place: Place) -> Handler:
+    def _bare_handler(self, task: Task[..., Any], clock: StartClock, places: Places) -> Handler:
         databases, models = self._soniq.databases, self._soniq.models
         if not task.codec.needs_session:
             if task.is_async:
@@ -96,7 +95,7 @@ class Handlers:
                 models,
                 databases.async_sessions,
                 ends=self._ends,
-                slots=place,
+                places=places,
             )
         return SyncSessionHandler(
             task,
@@ -105,27 +104,27 @@ class Handlers:
             models,
             databases.sync_sessions,
             ends=self._ends,
-            slots=place,
+            places=places,
             threads=self._threads,
         )
 
     def _transaction(self, job: HeldJob) -> FencedTransaction:
         return FencedTransaction(self._soniq.databases, self._hold, job)
 
-    def _place(self, task: Task[..., Any]) -> Place:
+    def _places_of(self, task: Task[..., Any]) -> Places:
         if not task.codec.needs_session:
-            return nullcontext()
+            return ANYWHERE
         databases = self._soniq.databases
         factory = databases.async_sessions if task.is_async else databases.sync_sessions
-        return self._session_slots(factory.kw.get("bind"))
+        return self._session_places(factory.kw.get("bind"))
 
-    def _session_slots(self, bind: Any) -> asyncio.Semaphore:
+    def _session_places(self, bind: Any) -> Places:
         """Return what keeps handlers from waiting for the pool, and failing at its time limit."""
-        if bind not in self._slots:
+        if bind not in self._places:
             pool = getattr(bind, "pool", None)
             concurrency = limit = self._concurrency
             if isinstance(pool, QueuePool):
                 overflow = pool._max_overflow  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - only its size is public
                 limit = concurrency if overflow < 0 else max(1, pool.size() + overflow)
-            self._slots[bind] = asyncio.Semaphore(limit)
-        return self._slots[bind]
+            self._places[bind] = Places(limit)
+        return self._places[bind]

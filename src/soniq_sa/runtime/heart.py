@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import DatabaseBack, DatabaseLost
+from soniq_sa.events import DatabaseBack, DatabaseLost, PartFailed
 from soniq_sa.link import (
     LONGEST_PAUSE,
     Backoff,
@@ -29,6 +29,7 @@ from soniq_sa.models.roles import Models
 from soniq_sa.runtime.beats import Beat, Look
 from soniq_sa.runtime.departure import Departure
 from soniq_sa.runtime.service import wait
+from soniq_sa.runtime.trace import trace_of
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import (
     beat,
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from soniq_sa.runtime.lease import Lease
 
 LEAVE_DEADLINE = 3.0
-"""Seconds that a worker takes at most to have its row removed."""
+"""Seconds that a worker takes at most to give back what is left, and to have its row removed."""
+_GIVE_BACK_DEADLINE = 2.0
 _SILENCE = 2.5
 """Seconds without an answer to a beat after which other connections are in doubt."""
 
@@ -84,7 +86,7 @@ class Heart:
         self._backoff = Backoff(longest=min(LONGEST_PAUSE, lease.every))
         self._away = False
         self._departure: Departure | None = None
-        self._released = 0
+        self.released = 0
         self._stopping = threading.Event()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="soniq-sa-lease", daemon=True)
@@ -93,39 +95,45 @@ class Heart:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Have the thread remove the row and end."""
+    def stop(self, departure: Departure) -> None:
+        """Have the thread give back what the table still gives to the worker, remove its row, and end."""
+        self._departure = departure
         self._stopping.set()
         if self._own_loop is not None and not self._own_loop.is_closed():
-            self._own_loop.call_soon_threadsafe(self._wake.set)
+            self._own_loop.call_soon_threadsafe(self._end)
 
     def leave(self, departure: Departure, seconds: float) -> int:
-        """Have the thread give all jobs back before; wait for its end, but not for longer."""
-        self._departure = departure
-        self.stop()
+        """Do as `stop`, and wait for the end of the thread, but not for longer; return how many jobs."""
+        self.stop(departure)
         self._thread.join(seconds)
-        return self._released
+        return self.released
+
+    def _end(self) -> None:
+        self._ending.set()
+        self._wake.set()
 
     def _run(self) -> None:
-        asyncio.run(self._live())
-        self._tell(self._lease.note_end)
+        try:
+            asyncio.run(self._live())
+        finally:
+            self._tell(self._lease.note_end)
 
     async def _live(self) -> None:
-        self._wake = asyncio.Event()
+        self._wake, self._ending = asyncio.Event(), asyncio.Event()
         self._own_loop = asyncio.get_running_loop()
         engine = self._make_engine()
         link = Link(engine, deadline=self._deadline)
-        while True:
-            self._wake.clear()
-            if self._stopping.is_set():
-                break
-            await wait(self._wake, await self._beat_once(link))
-        await self._leave(link)
-        await link.close()
-        await engine.dispose()
+        try:
+            while not self._stopping.is_set():
+                self._wake.clear()
+                await self._beat_once(link)
+            await self._leave(link)
+        finally:
+            await link.close()
+            await engine.dispose()
 
-    async def _beat_once(self, link: Link) -> float:
-        """Beat, or try to; return the seconds until the next time."""
+    async def _beat_once(self, link: Link) -> None:
+        """Beat, or try to, and rest: after a beat until the connection is lost, whose lock went with it."""
         try:
             await self._take_lock(link)
             found = await self._renew(link) if self._registered else await self._enter(link)
@@ -134,13 +142,17 @@ class Heart:
             if not self._away:
                 self._tell(self._lease.note_event, DatabaseLost(self.name, str(error), pause))
             self._away = True
-            return pause
-        if self._away:
-            self._tell(self._lease.note_event, DatabaseBack(self.name))
-        self._away = False
-        self._backoff.reset()
-        self._tell(self._lease.note_beat, found)
-        return self._every
+            await wait(self._ending, pause)
+        except Exception as error:  # noqa: BLE001 - whatever connecting may raise, the worker lives on
+            self._tell(self._lease.note_event, PartFailed(self.name, trace_of(error)))
+            await wait(self._ending, self._backoff.next())
+        else:
+            if self._away:
+                self._tell(self._lease.note_event, DatabaseBack(self.name))
+            self._away = False
+            self._backoff.reset()
+            self._tell(self._lease.note_beat, found)
+            await wait(self._wake, self._every)
 
     async def _take_lock(self, link: Link) -> None:
         """Take a lock on a new connection, unless a pooler stands in between.
@@ -166,7 +178,7 @@ class Heart:
         self._connection_lost = True
         self._wake.set()
 
-    async def _enter(self, link: Link, *, alive: bool = True) -> Beat:
+    async def _enter(self, link: Link) -> Beat:
         name = f"{socket.gethostname()}:{os.getpid()}"
         who = {"owner": self._worker_id, "worker_name": name, "lock": self._lock_key}
         await link.execute(self._register, who | self._period)
@@ -174,7 +186,6 @@ class Heart:
         self._registered = True
         return Beat(
             self._worker_id,
-            alive=alive,
             peers=1,
             direct=self._lock_key is not None,
             number=self._beats,
@@ -198,14 +209,13 @@ class Heart:
             look = Look(looked[0], frozenset(looked[1]), *looked[2:]) if looked else None
             return Beat(
                 self._worker_id,
-                alive=True,
                 peers=peers,
                 direct=direct,
                 number=self._beats,
                 look=look,
             )
         self._worker_id = uuid4()
-        return await self._enter(link, alive=False)
+        return await self._enter(link)
 
     async def _send(self, link: Link, parameters: dict[str, Any]) -> Sequence[Any] | None:
         """Beat, with a look if it is time for one and PostgreSQL is through with it soon."""
@@ -217,15 +227,14 @@ class Heart:
         return next(iter(await link.execute(self._beat, parameters)), None)
 
     async def _leave(self, link: Link) -> None:
-        if not self._registered:
+        if not self._registered or self._departure is None:
             return
-        try:
-            async with asyncio.timeout(LEAVE_DEADLINE):
-                if self._departure is not None:
-                    self._released = await self._departure.give_back(link, self._worker_id)
+        with suppress(DatabaseAway, StatementRefused, TimeoutError):
+            async with asyncio.timeout(_GIVE_BACK_DEADLINE):
+                self.released = await self._departure.give_back(link, self._worker_id)
+        with suppress(DatabaseAway, StatementRefused, TimeoutError):
+            async with asyncio.timeout(LEAVE_DEADLINE - _GIVE_BACK_DEADLINE):
                 await link.execute(self._remove, {"owner": self._worker_id})
-        except (DatabaseAway, StatementRefused, TimeoutError):
-            pass
 
     def _tell(self, function: Callable[..., None], *args: Any) -> None:
         """Call ``function`` in the worker's loop, if that still runs."""

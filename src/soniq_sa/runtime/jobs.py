@@ -43,7 +43,8 @@ class HeldJob:
 
     asked_at: When its claim was sent, by the clock of the loop. What is left of its lifetime counts from
     there: the answer may have waited for handlers, and a job must not begin after its end. crashes: In
-    how many it took part; told of suspects only, see `soniq_sa.runtime.suspects`.
+    how many it took part; told of suspects only, see `soniq_sa.runtime.suspects`. left_thread: Done when
+    the thread ends in which its handler goes on, although it was cancelled.
     """
 
     worker_id: UUID
@@ -72,6 +73,7 @@ class HeldJob:
     verdict: Verdict | None = None
     in_session: bool = False
     reported: bool = False
+    left_thread: asyncio.Future[None] | None = None
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
@@ -98,6 +100,10 @@ class HeldJob:
             open_transaction=partial(desk.transaction, self),
         )
 
+    def leave_thread(self, ended: asyncio.Future[None]) -> None:
+        """Note that the handler goes on in a thread, until ``ended`` is done."""
+        self.left_thread = ended
+
     @property
     def attempt(self) -> int:
         """Return the number of this attempt, from 1."""
@@ -123,6 +129,11 @@ class HeldJobs:
     def add(self, job: HeldJob) -> None:
         """Note a claimed job."""
         self.by_fence[job.id, job.claims] = job
+
+    def has_claim(self, job: HeldJob) -> bool:
+        """Tell whether the claim of ``job`` is held already: the server forgot it, and it was made again."""
+        held = self.by_fence.get((job.id, job.claims))
+        return held is not None and held.worker_id == job.worker_id
 
     def remove(self, job: HeldJob) -> None:
         """Forget a job whose end is committed, or that belongs to somebody else."""

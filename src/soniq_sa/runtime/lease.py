@@ -105,20 +105,28 @@ class Lease:
         self._heart.start()
         await self._ready.wait()
 
-    async def stop(self) -> None:
-        """Have the worker's row removed, and the thread end; give up after three seconds."""
-        self._heart.stop()
+    async def stop(self, departure: Departure) -> None:
+        """Have what the table still gives to the worker given back, its row removed, and the thread end.
+
+        Gives up after three seconds.
+        """
+        self._heart.stop(departure)
         await wait(self._ended, LEAVE_DEADLINE)
 
+    @property
+    def released(self) -> int:
+        """Return how many jobs were given back at the end."""
+        return self._heart.released
+
     def leave(self, departure: Departure, seconds: float) -> int:
-        """Do as `stop` in another thread than the loop's, with all jobs given back; return how many."""
+        """Do as `stop` in another thread than the loop's, and wait for so long; return how many jobs."""
         return self._heart.leave(departure, seconds)
 
     def note_beat(self, found: Beat) -> None:
         """Take over what a beat found out."""
         self.peers, self.direct = found.peers, found.direct
         self.beats = found.number
-        if not found.alive:
+        if found.worker_id != self.worker_id:
             self.worker_id = found.worker_id
             self._on_lost()
         self._ready.set()

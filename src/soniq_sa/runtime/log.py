@@ -155,9 +155,12 @@ def _of_upkeep(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case 
                 f"some time more: {event.why}"
             )
         case events.DatabaseLost():
-            return logging.WARNING, (
-                f"{event.part}: no database ({event.error}); tries again until it is back"
+            what = (
+                "a statement took too long, or waited for a lock"
+                if event.connected
+                else "no database"
             )
+            return logging.WARNING, (f"{event.part}: {what} ({event.error}); tries again")
         case events.DatabaseBack():
             return logging.INFO, f"{event.part}: the database is back"
         case events.WakeupsUnheard():

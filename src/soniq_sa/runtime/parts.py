@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from soniq_sa.application import Application
 from soniq_sa.events import HandlerAbandoned, LeaseLost
 from soniq_sa.models.channel import AWAITED_HINT, PEER_HINT, cancelled_ids, channel_of
-from soniq_sa.outcome import Failed, Outcome, Released, Settled, Snoozed
+from soniq_sa.outcome import LOST, Failed, Outcome, Settled, Snoozed
 from soniq_sa.resources import Resource
 from soniq_sa.runtime.beats import Look
 from soniq_sa.runtime.claimer import Claimer, Served
@@ -26,7 +26,7 @@ from soniq_sa.runtime.progress import ProgressWriter
 from soniq_sa.runtime.prune import Pruner
 from soniq_sa.runtime.recorder import Recorder
 from soniq_sa.runtime.runner import Runner
-from soniq_sa.runtime.service import Service, wait
+from soniq_sa.runtime.service import Service, limited, wait
 from soniq_sa.runtime.stops import StopRequests
 from soniq_sa.runtime.upkeep import DueWatch, Rescuer
 from soniq_sa.runtime.watch import Watch
@@ -34,9 +34,12 @@ from soniq_sa.runtime.watch import Watch
 if TYPE_CHECKING:
     from soniq_sa.settings import Settings
 
-_CANCEL_GRACE = 0.5
-_HURRIED_GRACE = 0.2
-_RECORD_GRACE = 5.0
+_CANCEL_GRACE, _HURRIED_GRACE = 0.5, 0.2
+"""Seconds for a handler, or a statement, to end when it is told to."""
+_RECORD_GRACE, _LEAVE_GRACE = 5.0, 3.5
+"""Seconds for the last statements, where the database does not answer."""
+_HASTE = 0.7
+"""Seconds for each of these when the worker is told to stop at once."""
 
 
 class Parts:
@@ -62,11 +65,11 @@ class Parts:
         self._settings = settings
         self._listen_engine = listen_engine
         self._report_empty = on_empty
-        self._released = 0
         self._held = HeldJobs()
         self.progress = ProgressWriter(soniq.events, engine, soniq.models)
         self._retention = soniq.tasks.retention(settings.retention)
         self._deletions = Deletions(soniq.models, self._retention)
+        self._departure = Departure(soniq.models, self._retention)
         self._handlers = Handlers(
             soniq,
             resources=resources,
@@ -120,7 +123,7 @@ class Parts:
             stops,
             host=host,
             on_stop=on_stop,
-            departure=Departure(self._soniq.models, self._retention),
+            departure=self._departure,
         )
         self.runner.on_start = watch.begin
         return watch
@@ -136,7 +139,7 @@ class Parts:
             served=served,
             concurrency=self._settings.concurrency,
             poll_interval=self._settings.poll_interval,
-            on_claimed=self.runner.add,
+            on_claimed=self._on_claimed,
             on_cancel=self.runner.cancel_jobs,
             on_empty=None if self._report_empty is None else self._on_empty,
         )
@@ -189,48 +192,49 @@ class Parts:
             registered.cancel()
 
     async def stop(self, timeout: float, hurrying: asyncio.Event) -> int:
-        """Drain for ``timeout`` seconds, release what is left, and return how many jobs that was."""
+        """Drain for ``timeout`` seconds, release what is left, and return how many jobs that was.
+
+        Whatever waits for the database meanwhile is broken off when its time is over.
+        """
         self.watch.keep()
-        sources: tuple[Service, ...] = (
-            self.claimer,
-            self.due_watch,
-            self.rescuer,
-            self.pruner,
-        )
         self.runner.close()
+        sources = (self.claimer, self.due_watch, self.rescuer, self.pruner)
         for service in sources:
-            await service.stop()
-        await self._until_idle(timeout, hurrying)
+            service.end()
+        await asyncio.gather(
+            limited(_stop(sources), timeout, hurrying, _HURRIED_GRACE),
+            limited(self.runner.idle.wait(), timeout, hurrying, 0),
+        )
         self.runner.cancel_all(Verdict.RELEASED)
         await wait(self.runner.idle, _HURRIED_GRACE if hurrying.is_set() else _CANCEL_GRACE)
         for job in self.runner.give_up():
             self._soniq.events.emit(HandlerAbandoned(job.id, job.task))
-        await self._write_ends()
-        await self.lease.stop()
-        await self.recorder.stop()
-        await self.progress.stop()
-        await self.listener.stop()
-        for service in self._services:
-            await service.close()
+        await limited(self._write_ends(), _RECORD_GRACE, hurrying, _HASTE)
+        await limited(self.lease.stop(self._departure), _LEAVE_GRACE, hurrying, _HASTE)
+        last = (self.recorder, self.progress, self.listener)
+        await limited(_stop(last), _CANCEL_GRACE, hurrying, _HURRIED_GRACE)
+        await limited(self._close(), None, hurrying, _HURRIED_GRACE)
         self._handlers.close()
-        await self._listen_engine.dispose()
         self.watch.close()
-        return self._released
-
-    async def _until_idle(self, timeout: float, hurrying: asyncio.Event) -> None:
-        waits = [asyncio.create_task(one.wait()) for one in (self.runner.idle, hurrying)]
-        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        for one in waits:
-            one.cancel()
+        return self.recorder.released + self.lease.released
 
     async def _write_ends(self) -> None:
-        deadline = asyncio.get_running_loop().time() + _RECORD_GRACE
-        while self.recorder.pending and asyncio.get_running_loop().time() < deadline:
+        while self.recorder.pending:
             self.recorder.wake()
             await asyncio.sleep(0.005)
 
+    async def _close(self) -> None:
+        await asyncio.gather(*(service.close() for service in self._services))
+        await self._listen_engine.dispose()
+
+    def _on_claimed(self, jobs: list[HeldJob]) -> None:
+        """Run what was claimed, unless this worker was taken for dead since it asked for it."""
+        for job in jobs:
+            if job.worker_id != self.lease.worker_id:
+                self._on_end(job, LOST)
+        self.runner.add([job for job in jobs if job.worker_id == self.lease.worker_id])
+
     def _on_end(self, job: HeldJob, outcome: Outcome) -> None:
-        self._released += isinstance(outcome, Released)
         self.recorder.add(job, outcome)
 
     def _on_recorded(self, batch: list[HeldJob]) -> None:
@@ -279,3 +283,7 @@ class Parts:
             self.due_watch.wake()
         elif self._report_empty is not None and not self.claimer.asked:
             self._report_empty()
+
+
+async def _stop(services: Iterable[Service]) -> None:
+    await asyncio.gather(*(service.stop() for service in services))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.link import DatabaseAway
+from soniq_sa.link import DatabaseAway, StatementRefused
 from soniq_sa.models.roles import Models
 from soniq_sa.progress import LONGEST_NOTE
 from soniq_sa.runtime.failure import storable
@@ -75,7 +75,7 @@ class ProgressWriter(Service):
     async def stop(self) -> None:
         """End, and write what was said last."""
         await super().stop()
-        with suppress(DatabaseAway):
+        with suppress(DatabaseAway, StatementRefused):
             await self.run_once()
 
     def _note(self, job: HeldJob, said: _Said) -> None:

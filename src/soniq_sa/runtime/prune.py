@@ -84,11 +84,12 @@ class Pruner(Service):
 
     async def stop(self) -> None:
         """Let the running statement end, if that is soon: nothing is lost by breaking it off."""
-        self._stopping.set()
-        self.wake()
+        self.end()
         if self._task is not None:
-            await asyncio.wait({self._task}, timeout=_GRACE)
-            self._task.cancel()
+            try:
+                await asyncio.wait({self._task}, timeout=_GRACE)
+            finally:
+                self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _prune_page(self) -> bool:

@@ -92,7 +92,11 @@ class Recorder(Service):
         on_sent: Callable[[], None],
         on_recorded: Callable[[list[HeldJob]], None],
     ) -> None:
-        """Prepare; on_sent, on_recorded: Called when ends are on their way, and when they are written."""
+        """Prepare.
+
+        on_sent, on_recorded: Called when ends are on their way, and when they are written.
+        ``released`` counts the jobs that were given back.
+        """
         super().__init__(events, engine)
         self.link = Link(engine, lock_wait=_LOCK_WAIT)
         self._models = models
@@ -110,6 +114,7 @@ class Recorder(Service):
         self._awaited_until = float("-inf")
         self._unsure: set[HeldJob] = set()
         self._most = _BATCH
+        self.released = 0
 
     def add(self, job: HeldJob, outcome: Outcome) -> None:
         """Have ``outcome`` written."""
@@ -136,29 +141,36 @@ class Recorder(Service):
         try:
             await self._write(batch)
         except DatabaseAway:
-            self._unsure.update(batch)
             self._put_off(batch)
             raise
         finally:
             self._held.sent = 0
         self._most = min(2 * self._most, _BATCH)
-        self._forget(batch)
         if asyncio.get_running_loop().time() < self._awaited_until:
             for payload in ends_payloads([job.id for job in batch]):
                 await self.link.execute(notify(self._ends_channel, payload))
         return 0 if self._ended else None
 
     def _put_off(self, batch: list[HeldJob]) -> None:
-        """Let others go first, and one at a time: one of these may be what has to wait."""
-        self._ended = self._ended[len(batch) :] + batch
+        """Let others go before what is left: one at a time, for one of these may be what has to wait."""
+        left = [job for job in batch if (job.id, job.claims) in self._held]
+        self._unsure.update(left)
+        self._ended = self._ended[len(left) :] + left
         self._most = 1
 
-    def _forget(self, batch: list[HeldJob]) -> None:
-        del self._ended[: len(batch)]
-        self._unsure.difference_update(batch)
-        for job in batch:
+    def _note_written(self, jobs: list[HeldJob]) -> None:
+        """Forget jobs of the batch whose ends are written; tell of them."""
+        if self._ended[: len(jobs)] == jobs:
+            del self._ended[: len(jobs)]
+        else:
+            gone = set(jobs)
+            self._ended = [job for job in self._ended if job not in gone]
+        self._unsure.difference_update(jobs)
+        for job in jobs:
             self._held.remove(job)
-        self._on_recorded(batch)
+        self._held.sent -= len(jobs)
+        self._emit_done(jobs)
+        self._on_recorded(jobs)
 
     async def _write(self, batch: list[HeldJob]) -> None:  # noqa: C901 - one case an outcome
         deleted: dict[Any, list[HeldJob]] = defaultdict(list)
@@ -166,6 +178,7 @@ class Recorder(Service):
         otherwise: dict[UUID, list[HeldJob]] = defaultdict(list)
         released: dict[UUID, list[HeldJob]] = defaultdict(list)
         settled: list[tuple[HeldJob, Done | Otherwise]] = []
+        lost: list[HeldJob] = []
         for job in batch:
             match job.outcome:
                 case Done() if self._deletions.include(job):
@@ -179,20 +192,23 @@ class Recorder(Service):
                 case Released():
                     released[job.worker_id].append(job)
                 case Settled(as_=as_):
-                    self._emit_end(job, as_, died=not job.cancel_flag.is_set)
                     settled.append((job, as_))
                 case Lost() | None:
-                    pass
-        for jobs in deleted.values():
-            await self._delete_done(jobs)
-        for jobs in done.values():
-            await self._write_done(jobs)
-        for jobs in otherwise.values():
-            await self._write_otherwise(jobs)
-        for worker_id, jobs in released.items():
-            await self._write_released(worker_id, jobs)
+                    lost.append(job)
+        for write, groups in (
+            (self._delete_done, deleted),
+            (self._write_done, done),
+            (self._write_otherwise, otherwise),
+            (self._write_released, released),
+        ):
+            for jobs in groups.values():
+                await write(jobs)
+                self._note_written(jobs)
         await self._announce_returns(settled)
-        self._emit_done(batch)
+        for job, end in settled:
+            self._emit_end(job, end, died=not job.cancel_flag.is_set)
+        if left := [job for job, _ in settled] + lost:
+            self._note_written(left)
 
     async def _delete_done(self, jobs: list[HeldJob]) -> None:
         """Delete the jobs of successes together; if one is refused, mark all done for the pruner."""
@@ -272,15 +288,16 @@ class Recorder(Service):
         if said:
             await self.link.execute(notify(channel_of(self._models.jobs), wake_payload(said)))
 
-    async def _write_released(self, worker_id: UUID, jobs: list[HeldJob]) -> None:
+    async def _write_released(self, jobs: list[HeldJob]) -> None:
         rows = await self.link.execute(
             self._release,
             {
-                "owner": worker_id,
+                "owner": jobs[0].worker_id,
                 "ids": [job.id for job in jobs],
                 "claim_numbers": [job.claims for job in jobs],
             },
         )
+        self.released += len(rows)
         queues = {row.queue for row in rows}
         if len(rows) < len(jobs):  # some went back already, by a statement whose answer was lost
             queues |= {DUE_HINT, *(job.queue for job in jobs)}

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import DatabaseBack, DatabaseLost, PartFailed
-from soniq_sa.link import Backoff, DatabaseAway, Link
+from soniq_sa.link import Backoff, DatabaseAway, Link, StatementCut
 from soniq_sa.runtime.trace import trace_of
+from soniq_sa.statements.schema import ping
 from soniq_sa.subscribers import Events
 
 
@@ -50,10 +53,14 @@ class Service(ABC):
         """Use a new connection from now on: the one that is held may be half-open."""
         self.link.doubt()
 
-    async def stop(self) -> None:
-        """Let the running turn end, and no other begin."""
+    def end(self) -> None:
+        """Let no other turn begin."""
         self._stopping.set()
         self._wake.set()
+
+    async def stop(self) -> None:
+        """Let the running turn end, and no other begin; if this is cancelled, so is the turn."""
+        self.end()
         if self._task is not None:
             await self._task
 
@@ -65,6 +72,8 @@ class Service(ABC):
         while not self._stopping.is_set():
             self._wake.clear()
             try:
+                if self._lost:
+                    await self.link.execute(ping())
                 pause = await self.run_once()
             except DatabaseAway as error:
                 await wait(self._stopping, self._note_lost(error))
@@ -79,7 +88,8 @@ class Service(ABC):
     def _note_lost(self, error: DatabaseAway) -> float:
         pause = self._backoff.next()
         if not self._lost:
-            self.events.emit(DatabaseLost(self.name, str(error), pause))
+            connected = isinstance(error, StatementCut)
+            self.events.emit(DatabaseLost(self.name, str(error), pause, connected))
         self._lost = True
         return pause
 
@@ -100,3 +110,20 @@ async def wait(event: asyncio.Event, seconds: float | None) -> None:
             await event.wait()
     except TimeoutError:
         pass
+
+
+async def limited(
+    work: Coroutine[Any, Any, Any], seconds: float | None, hurrying: asyncio.Event, haste: float
+) -> None:
+    """Do ``work``; break it off after ``seconds``, if any, or ``haste`` seconds after ``hurrying`` is set."""
+    task, hurry = asyncio.create_task(work), asyncio.create_task(hurrying.wait())
+    try:
+        await asyncio.wait({task, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if hurrying.is_set():
+            await asyncio.wait({task}, timeout=haste)
+    finally:
+        hurry.cancel()
+        task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from copy import copy
 from functools import wraps
@@ -27,15 +26,13 @@ from soniq_sa.outcome import LOST, Done, Failed, Outcome, Settled
 from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of, storable
 from soniq_sa.runtime.handler import Handler, StartClock
 from soniq_sa.runtime.jobs import HeldJob, JobDesk, Verdict
+from soniq_sa.runtime.places import ANYWHERE, Places
 from soniq_sa.runtime.threads import HandlerRaised, Threads
 from soniq_sa.runtime.trace import trace_of
 from soniq_sa.subscribers import Events
 from soniq_sa.task import Task
 
-Place = AbstractAsyncContextManager[Any]
-"""What a handler with a session waits for: a place in the pool."""
-
-MakeHandler = Callable[[Task[..., Any], StartClock, Place], Handler]
+MakeHandler = Callable[[Task[..., Any], StartClock, Places], Handler]
 
 _LAST_WORD = 10.0
 """Seconds for all ``on_error`` hooks of one attempt, whose own time may be over."""
@@ -53,7 +50,7 @@ class SurroundedHandler(Handler):
         task: Task[..., Any],
         start_clock: StartClock,
         desk: JobDesk,
-        place: Place,
+        places: Places,
         make: MakeHandler,
         *,
         hooks: Hooks,
@@ -61,14 +58,14 @@ class SurroundedHandler(Handler):
         threads: Threads,
     ) -> None:
         super().__init__(task, start_clock, desk)
-        self.inner = make(_noting(task), lambda _: None, nullcontext())
+        self.inner = make(_noting(task), lambda _: None, ANYWHERE)
         self.middleware = tuple(hooks.middleware)
         self.observers = Observers(hooks, events, None if task.is_async else threads)
-        self._place = place
+        self._places = places
 
     async def run(self, job: HeldJob) -> Outcome:
         """Run the handler for ``job``, and all that is around it."""
-        async with self._place:
+        async with self._places.taken(job):
             self.start_clock(job)
             return await _Run(self, job).run()
 

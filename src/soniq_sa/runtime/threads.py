@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+OnLeft = Callable[[asyncio.Future[None]], None]
+
 
 class HandlerRaised(Exception):  # noqa: N818 - carries an error, is none of its own
     """Carry whatever a function raised in a thread; some errors cannot cross a future as they are."""
@@ -30,14 +32,14 @@ class Threads:
     def __init__(self) -> None:
         self._idle: list[_Thread] = []
 
-    async def run(self, function: Callable[[], Any]) -> Any:
+    async def run(self, function: Callable[[], Any], on_left: OnLeft | None = None) -> Any:
         """Return what ``function`` returns, called in a thread, in a copy of this context.
 
         Raises `HandlerRaised` with what it raises. If the caller is cancelled the thread goes on,
-        and is not used again.
+        and is not used again; ``on_left`` is called with a future that is done when it ends.
         """
         thread = self._idle.pop() if self._idle else _Thread()
-        value, error = await thread.call(contextvars.copy_context(), function)
+        value, error = await thread.call(contextvars.copy_context(), function, on_left)
         self._idle.append(thread)
         if error is not None:
             raise HandlerRaised(error)
@@ -57,10 +59,11 @@ class _Thread:
         threading.Thread(target=self._work, name="soniq-sa-handler", daemon=True).start()
 
     async def call(
-        self, context: contextvars.Context, function: Callable[[], Any]
+        self, context: contextvars.Context, function: Callable[[], Any], on_left: OnLeft | None
     ) -> tuple[Any, BaseException | None]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+        left: asyncio.Future[None] = loop.create_future()
 
         def run() -> None:
             value, raised = None, None
@@ -68,13 +71,15 @@ class _Thread:
                 value = context.run(function)
             except BaseException as error:  # noqa: BLE001 - a thread's border: handed to the loop
                 raised = error
-            _deliver(loop, answer, (value, raised))
+            _deliver(loop, answer, (value, raised), left)
 
         self._calls.put(run)
         try:
             return await answer
         except asyncio.CancelledError:
             self.end()
+            if on_left is not None:
+                on_left(left)
             raise
 
     def end(self) -> None:
@@ -85,10 +90,17 @@ class _Thread:
             run()
 
 
-def _deliver(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], result: Any) -> None:
+def _deliver(
+    loop: asyncio.AbstractEventLoop,
+    answer: asyncio.Future[Any],
+    result: Any,
+    left: asyncio.Future[None],
+) -> None:
     def settle() -> None:
         if not answer.done():
             answer.set_result(result)
+        elif not left.done():
+            left.set_result(None)
 
     with suppress(RuntimeError):  # the loop has ended, and nobody waits for the answer any more
         loop.call_soon_threadsafe(settle)

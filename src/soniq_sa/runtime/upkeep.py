@@ -38,6 +38,8 @@ from soniq_sa.subscribers import Events
 
 _PROMOTE_AT_ONCE = 1000
 _SHORTEST_PAUSE = 0.001
+_LOCKED_PAUSE = 0.25
+"""Seconds until the next try, if somebody has locked what is due."""
 _SECOND_LOOK = 0.5
 """Seconds between the two looks that must both miss a worker's lock."""
 
@@ -94,8 +96,10 @@ class DueWatch(Service):
         if self._now() - self._looked_at >= poll:
             await self.seconds_to_next()
         if self._unsure or self._next_at <= self._now():
-            await self._queue_due()
+            queued = await self._queue_due()
             await self.seconds_to_next()
+            if not queued and self._next_at <= self._now():
+                return _LOCKED_PAUSE
         return max(min(self._next_at, self._looked_at + poll) - self._now(), _SHORTEST_PAUSE)
 
     async def seconds_to_next(self) -> float | None:
@@ -109,8 +113,11 @@ class DueWatch(Service):
         self._looked_at = -math.inf
         self.wake()
 
-    async def _queue_due(self) -> None:
-        """Queue what is due, and say so; in any queue, if an answer was lost that named them."""
+    async def _queue_due(self) -> bool:
+        """Queue what is due, and say so; in any queue, if an answer was lost that named them.
+
+        Tell whether there was anything that nobody else had locked.
+        """
         unsure, self._unsure = self._unsure, True
         rows = await self.link.execute(self._promote, {"limit": _PROMOTE_AT_ONCE})
         queues = frozenset() if unsure else frozenset(row.queue for row in rows)
@@ -119,6 +126,7 @@ class DueWatch(Service):
             if not here or unsure or len(rows) > 1:
                 await self.link.execute(notify(self._channel, wake_payload(queues)))
         self._unsure = False
+        return bool(rows)
 
     @staticmethod
     def _now() -> float:

@@ -39,7 +39,7 @@ from soniq_sa.runtime.lifespan import Lifespan
 from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.parts import Parts
 from soniq_sa.runtime.schema import check_schema, check_writable
-from soniq_sa.runtime.service import wait
+from soniq_sa.runtime.service import limited
 from soniq_sa.runtime.signals import Signals
 from soniq_sa.runtime.stops import StopRequests
 
@@ -148,11 +148,11 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._obey()
         signals = Signals(self.stop_threadsafe, self.host.guard)
-        if handle_signals:
-            self.host = replace(self.host, may_exit=True)
-            signals.catch()
         engine = self._own_engine(None)
         try:
+            if handle_signals:
+                self.host = replace(self.host, may_exit=True)
+                signals.catch()
             if await self._await_database(engine):
                 await self._work(engine)
         finally:
@@ -163,9 +163,13 @@ class Worker:
 
     async def _await_database(self, engine: AsyncEngine) -> bool:
         """Wait until the database answers; return False if the worker was stopped before."""
+        await limited(self._until_it_answers(engine), None, self._stopping, 0)
+        return not self._stopping.is_set()
+
+    async def _until_it_answers(self, engine: AsyncEngine) -> None:
         link, backoff, told = Link(engine), Backoff(), False
         try:
-            while not self._stopping.is_set():
+            while True:
                 try:
                     await check_writable(link)
                     missing = await check_schema(link, self.soniq.models)
@@ -174,16 +178,15 @@ class Worker:
                     if not told:
                         self.soniq.events.emit(DatabaseLost(shown_url(engine), str(error), pause))
                     told = True
-                    await wait(self._stopping, pause)
+                    await asyncio.sleep(pause)
                 else:
                     if told:
                         self.soniq.events.emit(DatabaseBack(shown_url(engine)))
                     if missing:
                         self.soniq.events.emit(SchemaBehind(shown_url(engine), tuple(missing)))
-                    return True
+                    return
         finally:
             await link.close()
-        return False
 
     async def _work(self, engine: AsyncEngine) -> None:
         lifespan = Lifespan(self.soniq.events, self.soniq.resources, on_lost=self._stopping.set)
