@@ -31,8 +31,9 @@ ALONE = [
     "tests/process",
 ]
 TOGETHER = ["-n", "2", *(f"--ignore={path}" for path in [*APART, *ALONE])]
-# The protocol, whatever SQLAlchemy sends it with: on the newest version only, unless they are asked for.
-OF_THE_PROTOCOL = ["tests/interleavings", "tests/simulation"]
+# The protocol, the benchmarks and the local server, whatever SQLAlchemy they run on: on the newest version
+# only, unless they are asked for.
+ONCE = ["tests/bench", "tests/interleavings", "tests/localserver", "tests/simulation"]
 IN_WHEEL = [
     ".dist-info/entry_points.txt",
     ".dist-info/licenses/LICENSE",
@@ -151,7 +152,8 @@ def must_hold(session: nox.Session, file: Path, names: list[str], wanted: list[s
 def tests(session: nox.Session, sqlalchemy: str) -> None:
     """Run the tests against the installed package; arguments go to pytest.
 
-    Without arguments, those of whole processes and of the protocol run with the newest SQLAlchemy only.
+    Without arguments, those of whole processes, of the protocol and of the benchmarks run with the newest
+    SQLAlchemy only.
     For the others: nox -s "tests-3.11(sqlalchemy-2.0)" -- tests/process tests/faults tests/demo
     """
     session.install(PACKAGE, "--group", "test", f"sqlalchemy~={sqlalchemy}.0")
@@ -162,7 +164,7 @@ def tests(session: nox.Session, sqlalchemy: str) -> None:
         session.run("pytest", *ALONE)
         session.run("pytest", *TOGETHER)
     else:
-        session.run("pytest", *TOGETHER, *(f"--ignore={path}" for path in OF_THE_PROTOCOL))
+        session.run("pytest", *TOGETHER, *(f"--ignore={path}" for path in ONCE))
 
 
 @nox.session(python="3.11")
