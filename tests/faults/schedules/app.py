@@ -129,6 +129,7 @@ async def parent(
         session.add(Effect(job_id=ctx.job_id, process=os.getpid()))
         if mutants.chosen() == "children apart":
             await soniq.enqueue(charge, parent=str(ctx.job_id))
+            await asyncio.sleep(0.5)  # for a kill to come in between
         else:
             session.enqueue(charge, parent=str(ctx.job_id))
         await session.flush()
