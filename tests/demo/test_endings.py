@@ -1,5 +1,7 @@
 """What the demo says, and its exit status, where it cannot run or the figures are bad."""
 
+import asyncio
+import signal
 from dataclasses import replace
 
 import pytest
@@ -7,7 +9,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from soniq_sa.cli.demo import command, demo, example
+from soniq_sa.cli.demo.failure import DemoFailedError
 from soniq_sa.cli.demo.report import Report
+from soniq_sa.cli.demo.run import run_cancellable
 from tests.demo.test_screen import REPORT
 
 application = typer.Typer()
@@ -67,3 +71,26 @@ def test_a_process_that_fails_is_shown_with_the_end_of_its_log(
 @pytest.mark.parametrize("arguments", [("--orders", "3"), ("--workers", "0")])
 def test_numbers_too_small_are_a_usage_error(arguments: tuple[str, str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_ctrl_c_is_what_ended_the_demo_though_it_has_reached_a_child_first() -> None:
+    """A terminal sends it to the whole group, to which a child belongs in its first moment."""
+
+    async def find_the_child_dead() -> Report:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+        raise AssertionError
+
+    async def find_the_child_dead_at_once() -> Report:
+        signal.raise_signal(signal.SIGINT)
+        raise DemoFailedError("the shop ended with status -2")
+
+    for main in (find_the_child_dead, find_the_child_dead_at_once):
+        with pytest.raises(KeyboardInterrupt):
+            run_cancellable(main)
+    with pytest.raises(DemoFailedError):
+        run_cancellable(fail)
+
+
+async def fail() -> Report:
+    raise DemoFailedError("the shop ended with status 1")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from soniq_sa.cli.demo.failure import TookTooLongError
+from soniq_sa.cli.demo.failure import DemoFailedError, TookTooLongError
 from soniq_sa.cli.demo.kill import kill_a_worker, wait_for_takeover
 from soniq_sa.cli.demo.plan import Kind, PlannedOrder, plan_orders
 from soniq_sa.cli.demo.records import Records, records_of, wait_until
@@ -41,10 +41,10 @@ def run_demo(server: LocalServer, folder: Path, options: Options, screen: Screen
     """Run the shop on the server, with its logs in `folder`, and return what came of it."""
     with shop_on(server.url, folder) as shop:
         screen.say("Migration", shop.migrate())
-        return _run(partial(_serve, server, shop, options, screen))
+        return run_cancellable(partial(_serve, server, shop, options, screen))
 
 
-def _run(main: Callable[[], Awaitable[Report]]) -> Report:
+def run_cancellable(main: Callable[[], Awaitable[Report]]) -> Report:
     """Run a coroutine function that Ctrl-C cancels.
 
     Ctrl-C has to wait while the event loop is made and closed: it would strike inside the loop's own
@@ -61,6 +61,11 @@ async def _cancellable(main: Callable[[], Awaitable[Report]]) -> Report:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, CTRL_C)
     try:
         return await main()
+    except DemoFailedError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # Ctrl-C has reached a child before its main()
+            raise asyncio.CancelledError from None
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, CTRL_C)
 
