@@ -30,7 +30,7 @@ def test_a_claim_whose_answer_was_lost_and_that_is_never_compared_is_found(
         claimer._compared_at = claimer._now()
 
     monkeypatch.setattr(Claimer, "_release_unknown", compare_nothing)
-    assert "not ended" in found(World)
+    assert "nothing begins or ends" in found(World)
 
 
 def test_ends_that_are_forgotten_when_the_database_is_away_are_found(
@@ -46,7 +46,7 @@ def test_ends_that_are_forgotten_when_the_database_is_away_are_found(
             raise
 
     monkeypatch.setattr(Recorder, "run_once", forget)
-    assert "not ended" in found(World)
+    assert "nothing begins or ends" in found(World)
 
 
 def test_jobs_of_dead_workers_that_nobody_rescues_are_found(
@@ -57,7 +57,7 @@ def test_jobs_of_dead_workers_that_nobody_rescues_are_found(
 
     monkeypatch.setattr(Rescuer, "_look_for_silence", look_at_nothing)
     monkeypatch.setattr(Rescuer, "_look_for_orphans", look_at_nothing)
-    assert "not ended" in found(World)
+    assert "nothing begins or ends" in found(World)
 
 
 def found(world: Callable[[int], World]) -> str:

@@ -33,7 +33,7 @@ from tests.simulation.loop import STRAND, VirtualLoop
 from tests.simulation.process import Process, start_heart
 from tests.simulation.semantics import Semantics
 from tests.simulation.server import Server
-from tests.simulation.shop import RESULT, SESSION, SHOP, TASKS
+from tests.simulation.shop import RESULT, SESSION, SHOP, TASKS, TIMEOUT
 from tests.simulation.sources import KNOWN, RETENTION, built_once
 from tests.simulation.tables import FINAL, Job
 from tests.simulation.watch import Violated, Watch, must
@@ -56,8 +56,6 @@ _SCRIPTS: tuple[list[str], ...] = (
 _DRAINED = 40.0
 """Seconds within which a worker that was told to has ended."""
 _LINK_DEADLINE = 10.0
-_WORK = 45.0
-"""Seconds for what is left to do: a run that hangs until its timeout, retries, three deaths."""
 
 
 @dataclass
@@ -215,10 +213,13 @@ class World:
         await self._drain()
 
     async def _until_all_have_ended(self) -> None:
-        patience = 3 * self.lease + _LINK_DEADLINE + _WORK
-        deadline = self.loop.time() + patience
+        """Wait for as long as the jobs come on: a world may have more to do than slots to do it in."""
+        patience = 3 * self.lease + _LINK_DEADLINE + TIMEOUT
+        deadline, before = 0.0, None
         while left := [job for job in self.server.tables.jobs.values() if job.state not in FINAL]:
-            must(self.loop.time() < deadline, f"not ended {patience:g} s after the calm: {left}")
+            if (now := {(job.id, job.claims, job.state) for job in left}) != before:
+                deadline, before = self.loop.time() + patience, now
+            must(self.loop.time() < deadline, f"nothing begins or ends for {patience:g} s: {left}")
             self.watch.look_at_all()
             for process in self.processes:
                 must(not process.exited, f"{process.name} ended by itself")
