@@ -37,9 +37,10 @@ from soniq_sa.annotations import is_exact, is_secret, stored
 from soniq_sa.entities import EntityKey, Reference
 from soniq_sa.errors import InvalidArgumentsError, TaskDefinitionError
 from soniq_sa.json_text import as_jsonb, dump, storable, storable_text
+from soniq_sa.masks import MASK
 from soniq_sa.options import JobOptions
 from soniq_sa.problems import described, short
-from soniq_sa.redaction import DEFAULT_REDACTION, MASK, Redaction
+from soniq_sa.redaction import DEFAULT_REDACTION, Redaction
 from soniq_sa.results import CONFIG, ResultCodec
 from soniq_sa.signature import NO_PARAMETERS, EntityParameter, Injection, Parameters, Shape
 from soniq_sa.suggestions import did_you_mean

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from soniq_sa.redaction import DEFAULT_REDACTION, MASK, Redaction
+from soniq_sa.masks import MASK
+from soniq_sa.redaction import DEFAULT_REDACTION, Redaction
 
 Path = tuple[str | int, ...]
 

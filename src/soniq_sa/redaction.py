@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from soniq_sa.errors import OptionError
+from soniq_sa.masks import MASK, without, without_passwords, without_values
 from soniq_sa.options import shown
-
-MASK = "[redacted]"
 
 WORDS = (
     "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "accesskey", "privatekey",
@@ -26,16 +24,6 @@ WORDS = (
 )  # fmt: skip
 """A name that holds one of these, without regard to case, ``_`` and ``-``, is that of a secret."""
 
-_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/?#@'\"]*:)[^\s/@'\"]+(?=@)", re.IGNORECASE)
-_IN_CONNINFO = re.compile(r"\b((?:ssl)?password=)(?:'[^']*'|[^\s&'\",;)]+)", re.IGNORECASE)
-_ROW = re.compile(r"(Failing row contains )\(.*?\)\.(?=\s|$|['\"\\])", re.DOTALL)
-_VALUES = (
-    re.compile(r"(invalid input for query argument \$\d+: )[^\n]*(?= \()"),
-    re.compile(r"((?:invalid input [^:\n]*|value out of range): )\"[^\n]*\""),
-    re.compile(r"(value )\"[^\n]*\"(?= is out of range)"),
-)
-"""How drivers and PostgreSQL quote a value that does not fit its type."""
-_KEY = re.compile(r"Key \(([^()\n]*)\)=\(([^\n]*?)\)")
 _SHORTEST_TEXT, _SHORTEST_NUMBER, _SHORTEST_WORD = 4, 6, 10
 _DEEPEST_SHOWN = 12
 
@@ -121,19 +109,18 @@ class Redaction:
     def _field(self, name: object, value: Any, inner: Callable[[Any], Any]) -> Any:
         return _Written(MASK) if self.hides(name) else inner(value)
 
-    def scrub(self, text: str, *documents: str | None) -> str:
-        """Return ``text`` without the secrets that stand in JSON ``documents``, and without passwords."""
+    def scrub(self, text: str, *documents: str | None, longest: int | None = None) -> str:
+        """Return ``text`` without the secrets that stand in JSON ``documents``, passwords and rows.
+
+        longest: The most characters. A longer text is cut in the middle; of a secret that stands there
+        no part is left. Default: as many as it has.
+        """
         found = {secret for one in documents if one for secret in self._secrets_of(one)}
-        for secret in sorted(found, key=len, reverse=True):
-            text = text.replace(secret, MASK)
-        return self._without_rows(without_passwords(text))
+        return without_values(text, found, self.hides, longest)
 
     def scrub_of(self, text: str, value: object) -> str:
         """Return ``text`` without the secrets that stand in ``value``."""
-        found = set(self._secrets(value, hidden=False))
-        for secret in sorted(found, key=len, reverse=True):
-            text = text.replace(secret, MASK)
-        return without_passwords(text)
+        return without(text, set(self._secrets(value, hidden=False)))
 
     def _secrets_of(self, document: str) -> Iterator[str]:
         with suppress(ValueError, RecursionError):
@@ -159,17 +146,6 @@ class Redaction:
                 yield str(value)
             case _:
                 pass
-
-    def _without_rows(self, text: str) -> str:
-        """Return what PostgreSQL said of values, without them: parameters, rows, secret keys."""
-
-        def key(found: re.Match[str]) -> str:
-            secret = self.hides_any(one.strip(' "') for one in found[1].split(","))
-            return f"Key ({found[1]})=({MASK})" if secret else found[0]
-
-        for pattern in _VALUES:
-            text = pattern.sub(rf"\1{MASK}", text)
-        return _KEY.sub(key, _ROW.sub(rf"\1{MASK}.", text))
 
 
 class _Written:
@@ -203,13 +179,6 @@ def _has_word(compact: str) -> bool:
 @functools.lru_cache(4096)
 def _compact(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())
-
-
-def without_passwords(text: str) -> str:
-    """Return ``text`` without passwords that stand in database URLs and connection strings."""
-    if "://" in text:
-        text = _IN_URL.sub(r"\1***", text)
-    return _IN_CONNINFO.sub(r"\1***", text) if "assword=" in text else text
 
 
 DEFAULT_REDACTION = Redaction()

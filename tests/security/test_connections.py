@@ -14,8 +14,8 @@ from soniq_sa import ConfigurationError, NoDatabaseError, Soniq, Worker
 from soniq_sa.engines import parse_url, shown_url
 from soniq_sa.events import DatabaseLost
 from soniq_sa.link import describe
+from soniq_sa.masks import without_passwords
 from soniq_sa.models import include_tables
-from soniq_sa.redaction import without_passwords
 from soniq_sa.settings import load_settings
 from tests.cli.commands import soniq_sa
 from tests.security.leaks import SECRET, everything_of
@@ -56,6 +56,21 @@ def test_a_url_is_shown_without_passwords() -> None:
         ("host=db password='s3 cret' user=shop", "host=db password=*** user=shop"),
         ("see https://example.org:8080/a?to=b@c.org", "see https://example.org:8080/a?to=b@c.org"),
         ("connect(password=password)", "connect(password=***)"),
+        ("at postgresql://shop:s3/cr'et@db/shop now", "at postgresql://shop:***@db/shop now"),
+        ("at postgresql://sh#op:s3@cret@db/shop now", "at postgresql://sh#op:***@db/shop now"),
+        (
+            "jdbc:postgresql://db:5432/shop?password=a@b",
+            "jdbc:postgresql://db:5432/shop?password=***",
+        ),
+        (
+            "http://db:80/ and xpostgresql://shop:s3cret@db",
+            "http://db:80/ and xpostgresql://shop:***@db",
+        ),
+        ("host=db password = s3cret user=shop", "host=db password = *** user=shop"),
+        (r"password='s3\' cret' user=shop", "password=*** user=shop"),
+        ("password='s3 cret", "password=***"),
+        ("PGPASSWORD=s3cret psql", "PGPASSWORD=*** psql"),
+        ("if password == other:", "if password == other:"),
     ],
 )
 def test_passwords_are_found_in_any_text(text: str, shown: str) -> None:

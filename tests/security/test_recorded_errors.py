@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from soniq_sa import Cancel, Discard, JobContext, Retry, Snooze, inject
-from soniq_sa.redaction import MASK
+from soniq_sa.masks import MASK
 from tests.runtime.bench import Bench
 from tests.security.leaks import SECRET
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import Column, Row, RowMapping
 
-from soniq_sa.redaction import MASK, Redaction
+from soniq_sa.masks import MASK
+from soniq_sa.redaction import Redaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from soniq_sa.asks import Ask, Cancel, Discard, Retry, Snooze
 from soniq_sa.errors import EntityGoneError, JobTimeoutError, LeaseLostError, OptionError
 from soniq_sa.link import describe, sqlstate, without_room
+from soniq_sa.masks import cut
 from soniq_sa.options import DEFAULT_RETRY_DELAY, check_reason, check_seconds
 from soniq_sa.outcome import LOST, RELEASED, Cancelled, Failed, Outcome, Snoozed
 from soniq_sa.runtime.jobs import HeldJob
@@ -81,11 +82,11 @@ def _without_secrets(outcome: End, job: HeldJob) -> End:
     """Take what is secret in the job's arguments and headers out of what is recorded and logged."""
 
     def scrubbed(text: str) -> str:
-        return job.redaction.scrub(text, job.args, job.headers)
+        return recordable(text, job)
 
     if isinstance(outcome, Failed):
-        summary, error = scrubbed(outcome.summary), scrubbed(outcome.error)
-        return replace(outcome, summary=summary, error=error)
+        summary, _, _ = scrubbed(outcome.summary).partition("\n")
+        return replace(outcome, summary=summary, error=scrubbed(outcome.error))
     if isinstance(outcome, Snoozed | Cancelled) and outcome.reason:
         return replace(outcome, reason=scrubbed(outcome.reason))
     return outcome
@@ -106,9 +107,7 @@ def _outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911
             return _outcome_of_ask(error, job)
         case _ if _must_wait(error, job) and _passes(job) <= PATIENT_PASSES:
             wait = min(2.0 ** (_passes(job) - 1), _LONGEST_WAIT)
-            return Snoozed(
-                wait, storable(f"the database has no room, or no connection: {describe(error)}")
-            )
+            return Snoozed(wait, f"the database has no room, or no connection: {describe(error)}")
         case _ if _lost_connection(error, job) or _conflicted(error, job):
             return _passed(error, job)
         case DeletionRefused():
@@ -122,7 +121,7 @@ def _outcome_of(error: BaseException, job: HeldJob) -> Outcome:  # noqa: PLR0911
         case EntityGoneError():
             return _final(str(error), AttemptOutcome.ENTITY_GONE, Reason.ENTITY_GONE)
         case _:
-            return failed(error, job)
+            return _failed(error, job)
 
 
 def _passed(error: BaseException, job: HeldJob) -> Outcome:
@@ -131,19 +130,18 @@ def _passed(error: BaseException, job: HeldJob) -> Outcome:
         return RELEASED
     if not _conflicted(error, job):
         error.add_note(_LOST_AGAIN.format(times=_passes(job)))
-    return failed(error, job)
+    return _failed(error, job)
 
 
 def _outcome_of_ask(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
     try:
         return _granted(ask, job)
     except (AttributeError, OptionError) as trouble:  # a subclass, or changed since it was made
-        return failed(trouble, job)
+        return _failed(trouble, job)
 
 
 def _granted(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
-    given = check_reason(type(ask).__name__, ask.reason)
-    reason = None if given is None else storable(given)
+    reason = check_reason(type(ask).__name__, ask.reason)
     match ask:
         case Snooze():
             return Snoozed(check_seconds("Snooze", ask.seconds), reason)
@@ -153,22 +151,26 @@ def _granted(ask: Ask, job: HeldJob) -> Failed | Snoozed | Cancelled:
             text = reason or "The handler discarded the job."
             return _final(text, AttemptOutcome.DISCARDED, Reason.DISCARDED)
         case Retry(delay=None):
-            return replace(failed(ask, job), **_retried(reason))
+            return replace(_failed(ask, job), **_retried(reason))
         case Retry():
             delay = check_seconds("Retry", ask.delay)
             return Failed(**_retried(reason), reason=Reason.RETRIES_EXHAUSTED, delay=delay)
         case _:
-            return failed(ask, job)
+            return _failed(ask, job)
 
 
 def failed(error: BaseException, job: HeldJob) -> Failed:
-    """Return the outcome of an attempt whose handler raised ``error``."""
+    """Return the outcome of an attempt whose handler raised ``error``, without secrets in its texts."""
+    return _without_secrets(_failed(error, job), job)
+
+
+def _failed(error: BaseException, job: HeldJob) -> Failed:
     frames = _without_ours(error.__traceback__)
     raised, text = trace_from(error, frames, MAX_ERROR_CHARACTERS)
     return _after(
         Failed(
-            summary=raised.partition("\n")[0],
-            error=storable(text),
+            summary=raised,
+            error=text,
             outcome=AttemptOutcome.FAILED,
             reason=Reason.RETRIES_EXHAUSTED,
             delay=None,
@@ -190,7 +192,7 @@ def timed_out(limit: float, job: HeldJob) -> Failed:
     """Return the outcome of an attempt that took longer than ``limit`` seconds."""
     text = f"The attempt took longer than its timeout of {limit:g} s."
     ended = Failed(text, text, AttemptOutcome.TIMED_OUT, Reason.TIMED_OUT, None)
-    return _after(ended, JobTimeoutError(text), job)
+    return _without_secrets(_after(ended, JobTimeoutError(text), job), job)
 
 
 def expired() -> Failed:
@@ -205,8 +207,8 @@ def _after(ended: Failed, error: BaseException, job: HeldJob) -> Failed:
         delay = job.retrying.seconds_after(error, job.attempt, asked=isinstance(error, Ask))
     except BaseException as trouble:  # noqa: BLE001 - the border of user code: a policy
         text = trace_of(trouble)
-        error_text = storable(f"{ended.error}\nThe retry policy failed:\n{text}")
-        return replace(ended, error=error_text, delay=DEFAULT_RETRY_DELAY)
+        said = f"{ended.error}\nThe retry policy failed:\n{text}"
+        return replace(ended, error=said, delay=DEFAULT_RETRY_DELAY)
     if delay is None:
         return replace(ended, reason=Reason.GAVE_UP)
     return replace(ended, delay=delay)
@@ -214,7 +216,7 @@ def _after(ended: Failed, error: BaseException, job: HeldJob) -> Failed:
 
 def _retried(reason: str | None) -> dict[str, Any]:
     text = reason or "The handler asked for another attempt."
-    return {"summary": text.partition("\n")[0], "error": text, "outcome": AttemptOutcome.RETRIED}
+    return {"summary": text, "error": text, "outcome": AttemptOutcome.RETRIED}
 
 
 def _passes(job: HeldJob) -> int:
@@ -240,12 +242,21 @@ def _conflicted(error: BaseException, job: HeldJob) -> bool:
 
 
 def _final(text: str, outcome: AttemptOutcome, reason: Reason) -> Failed:
-    return Failed(text, storable(text), outcome, reason, None)
+    return Failed(text, text, outcome, reason, None)
 
 
-def storable(text: str, limit: int = MAX_ERROR_CHARACTERS) -> str:
+def recordable(text: str, job: HeldJob) -> str:
+    """Return ``text`` as it is kept and told: without what is secret in ``job``, and not too long."""
+    scrubbed = job.redaction.scrub(text, job.args, job.headers, longest=MAX_ERROR_CHARACTERS)
+    return _encodable(scrubbed)
+
+
+def storable(text: str, limit: int) -> str:
     """Return ``text`` as PostgreSQL can store it: cut in the middle, without U+0000 and surrogates."""
-    if len(text) > limit:
-        half = limit // 2
-        text = f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+    half = limit // 2
+    short = len(text) <= limit
+    return _encodable(text if short else cut(text[:half], len(text) - 2 * half, text[-half:]))
+
+
+def _encodable(text: str) -> str:
     return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -23,7 +23,7 @@ from soniq_sa.events import HookFailed
 from soniq_sa.functions import full_name
 from soniq_sa.hooks import Hooks, is_async
 from soniq_sa.outcome import LOST, Done, Failed, Outcome, Settled
-from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of, storable
+from soniq_sa.runtime.failure import InvalidJob, InvalidResult, SessionAway, outcome_of, recordable
 from soniq_sa.runtime.handler import Handler, StartClock
 from soniq_sa.runtime.jobs import HeldJob, JobDesk, Verdict
 from soniq_sa.runtime.places import ANYWHERE, Places
@@ -267,8 +267,7 @@ class Observers:
         self, kind: str, hook: Callable[..., object], job: HeldJob, error: BaseException
     ) -> None:
         """Say that a hook has failed, and that the job goes on."""
-        trace = trace_of(_innermost(error))
-        text = storable(job.redaction.scrub(trace, job.args, job.headers))
+        text = recordable(trace_of(_innermost(error)), job)
         self._events.emit(HookFailed(job.id, job.task, kind, name_of(hook), text))
 
 
