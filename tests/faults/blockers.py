@@ -5,6 +5,7 @@ It has the tables of `tests.process.shop`, and handlers that let nothing else ru
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import re
 import time
@@ -107,6 +108,27 @@ async def fork(seconds: float, ctx: JobContext = inject()) -> None:
     if os.fork() == 0:
         time.sleep(seconds)  # noqa: ASYNC251 - in a process of its own
         os._exit(0)
+
+
+@soniq.job(name="terminate")
+def terminate(ctx: JobContext = inject()) -> None:
+    """Fork a process as `multiprocessing` does, and end it as that does."""
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(90,))
+    forked.start()
+    forked.terminate()
+    forked.join()
+    note(f"ended by {-(forked.exitcode or 0)}", ctx)
+
+
+@soniq.job(name="hold_and_fork")
+def hold_and_fork(seconds: float, ctx: JobContext = inject()) -> None:
+    """Keep Python's lock for some seconds, while a process that was forked sleeps."""
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(90,))
+    forked.start()
+    note("start", ctx)
+    sleep_with_the_lock(seconds)
+    note("end", ctx)
+    forked.kill()
 
 
 def calculate(seconds: float) -> None:

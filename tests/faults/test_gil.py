@@ -140,6 +140,27 @@ def test_a_process_that_a_handler_has_forked_keeps_no_guard_alive(yard: Yard) ->
         forked.kill()
 
 
+def test_a_signal_to_a_process_that_a_handler_has_forked_is_none_to_the_worker(yard: Yard) -> None:
+    worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT="0")
+    yard.until_state(yard.enqueue(blockers.terminate), "done")
+    assert [line.what for line in yard.lines()] == [f"ended by {signal.SIGTERM:d}"]
+    handle = yard.enqueue(blockers.deaf, 5)
+    yard.until_starts(handle)
+    worker.until_log("deaf keeps Python's lock (GIL)")
+    assert yard.until_state(handle, "done", PATIENCE).claims == 1
+    assert worker.popen.poll() is None
+
+
+def test_ctrl_c_counts_once_also_with_a_process_that_a_handler_has_forked(yard: Yard) -> None:
+    yard.own_groups = True
+    worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT=UNREACHED)
+    handle = yard.enqueue(blockers.hold_and_fork, 6)
+    worker.until_log("hold_and_fork keeps Python's lock (GIL)")
+    os.killpg(worker.pid, signal.SIGINT)
+    assert worker.exit_code(PATIENCE) == 0
+    assert yard.row(handle).state == "done"
+
+
 def test_ctrl_c_in_a_terminal_does_not_end_the_guard_before_the_worker(yard: Yard) -> None:
     yard.own_groups = True
     worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT=UNREACHED)

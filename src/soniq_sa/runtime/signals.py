@@ -3,13 +3,18 @@
 The loop's own handlers run when the loop does. Python's run in the main thread between two instructions,
 whatever that thread is doing, and so note the signal while the loop is blocked. Both are set: the loop's
 for its wake-up, which works in whatever thread the signal arrives, Python's for the note.
+
+A process that a handler forks is no worker: there the signals do what they do in any program. They are
+held back while it is forked, so that in no moment of its life one counts as sent to the worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 
 from soniq_sa.runtime.host import Guard
 
@@ -31,13 +36,53 @@ class Signals:
             self._loop.add_signal_handler(number, _nothing)
             signal.signal(number, lambda _number, _frame: self._on_signal())
         self._guard.hear_signals()
+        _forks.caught.append(self)
 
     def release(self) -> None:
         """Have the signals do what they do by themselves."""
+        _forks.caught.remove(self)
         self._guard.ignore_signals()
         for number in _SIGNALS:
             self._loop.remove_signal_handler(number)
 
+    def leave_to_child(self) -> None:
+        """Have the signals do the same in a process that was forked from this one, and not wake the loop."""
+        self._guard.ignore_signals()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Forks(threading.local):
+    """What is done around each fork of this process; the mask of signals is that of a thread."""
+
+    caught: list[Signals] = []  # noqa: RUF012 - of all threads
+    mask: Iterable[int] | None = None
+
+    def begin(self) -> None:
+        """Hold the signals back."""
+        if self.caught:
+            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def end(self) -> None:
+        """Let them through again."""
+        if self.mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+            self.mask = None
+
+    def end_in_child(self) -> None:
+        """Let them through to a process that is no worker."""
+        for one in self.caught:
+            one.leave_to_child()
+        self.caught.clear()
+        self.end()
+
 
 def _nothing() -> None:
     """Do nothing: the loop has been woken, and that is enough."""
+
+
+_forks = _Forks()
+os.register_at_fork(
+    before=_forks.begin, after_in_parent=_forks.end, after_in_child=_forks.end_in_child
+)

@@ -61,6 +61,9 @@ class WorkerEnd:
             with suppress(OSError):
                 fcntl.fcntl(self._stacks, fcntl.F_SETPIPE_SZ, _ROOM)
         faulthandler.register(STACK_SIGNAL, file=self._stacks, all_threads=False)
+        self._worker = os.getpid()
+        self._ended = False
+        os.register_at_fork(after_in_child=self._leave_to_child)
 
     def introduce(self, **worker: Any) -> None:
         """Tell the guard what it may have to know; see `soniq_sa.cli.guard.introduction`."""
@@ -97,9 +100,21 @@ class WorkerEnd:
 
     def close(self) -> None:
         """Let the guard end."""
+        if os.getpid() != self._worker:
+            return  # a process that a handler has forked, and that goes on here
+        self._ended = True
         os.close(self._pulses)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_GRACE)
+
+    def _leave_to_child(self) -> None:
+        """Have a process that was forked from the worker say nothing to the worker's guard."""
+        if self._ended:
+            return
+        self._ended = True
+        faulthandler.unregister(STACK_SIGNAL)
+        for descriptor in (self._pulses, self._stacks, self._signals, self._told):
+            os.close(descriptor)
 
     def _send(self, message: bytes) -> None:
         try:
