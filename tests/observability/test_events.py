@@ -87,6 +87,15 @@ CASES: list[tuple[events.Event, dict[str, float]]] = [
         },
     ),
     (
+        events.LoopFreed(
+            "send", -0.1
+        ),  # a counter refuses it; the gauge has to be cleared all the same
+        {
+            'event_loop_blocked_seconds_total{task="send"}': 0,
+            'event_loop_blocked{task="send"}': 0,
+        },
+    ),
+    (
         events.DatabaseLost("claimer", HIDDEN, 1),
         {'database_lost_total{part="claimer"}': 1, 'database_up{part="claimer"}': 0},
     ),

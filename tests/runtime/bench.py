@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from soniq_sa import AsyncSoniqSession, JobHandle, Soniq, Worker
 from soniq_sa.engines import make_async_engine
 from soniq_sa.events import Event, WorkerStarted
+from soniq_sa.runtime.host import Host
 from tests.runtime.models import Base, Effect
 
 PATIENCE = 10.0
@@ -46,9 +47,13 @@ class Bench:
         return register
 
     @asynccontextmanager
-    async def worker(self, **options: Any) -> AsyncIterator[Worker]:
-        """Run a worker that has started, and stop it at the end, whatever it is doing."""
+    async def worker(self, host: Host | None = None, **options: Any) -> AsyncIterator[Worker]:
+        """Run a worker that has started, and stop it at the end, whatever it is doing.
+
+        host: The program around it. Default: as in a program that has embedded it.
+        """
         worker = Worker(self.soniq, **{"poll_interval": LONG_POLL, "concurrency": 10, **options})
+        worker.host = host or worker.host
         started = len(self.events_of(WorkerStarted))
         running = asyncio.create_task(worker.run())
         try:

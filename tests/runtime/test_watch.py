@@ -5,8 +5,11 @@ import threading
 import time
 from typing import Any
 
+import pytest
+
 from soniq_sa import Worker
 from soniq_sa.events import Event, JobsDone, LoopBlocked, LoopFreed, WorkerDraining, WorkerStopped
+from soniq_sa.runtime.host import Host, NoGuard
 from tests.runtime.bench import PATIENCE, Bench
 
 
@@ -138,3 +141,66 @@ async def test_a_worker_leaves_no_watching_thread_behind(bench: Bench) -> None:
         lambda: "soniq-sa-watch" not in {one.name for one in threading.enumerate()},
         "the thread to end",
     )
+
+
+class ToldByGuard(NoGuard):
+    """A guard that has noticed what the test says."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[float, LoopBlocked]] = []
+
+    def told(self) -> list[tuple[float, LoopBlocked]]:
+        """Return it, once."""
+        held, self.held = self.held, []
+        return held
+
+    def note(self, *tasks: str, seconds: float) -> None:
+        """Notice that Python's lock is held from now on, by one after the other."""
+        self.held = [
+            (time.monotonic(), LoopBlocked(one, None, seconds, "", gil_held=True)) for one in tasks
+        ]
+
+
+@pytest.fixture
+def guard() -> ToldByGuard:
+    return ToldByGuard()
+
+
+async def test_an_answer_from_before_the_lock_was_free_does_not_free_the_loop(
+    bench: Bench, guard: ToldByGuard
+) -> None:
+    @bench.task()
+    async def waiting() -> None:
+        guard.note("held", seconds=1.5)
+        await bench.until(lambda: bool(bench.events_of(LoopFreed)), "the loop to be free again")
+
+    async with bench.worker(host=Host(guard)):
+        await bench.until_state(await bench.soniq.enqueue(waiting), "done")
+    (freed,) = bench.events_of(LoopFreed)
+    assert freed.task == "held"
+    assert freed.seconds >= 1.5
+
+
+async def test_each_of_two_that_keep_the_lock_has_its_end(bench: Bench, guard: ToldByGuard) -> None:
+    @bench.task()
+    async def waiting() -> None:
+        guard.note("first", "second", seconds=0)
+        await bench.until(lambda: len(bench.events_of(LoopFreed)) == 2, "both to be over")
+
+    async with bench.worker(host=Host(guard)):
+        await bench.until_state(await bench.soniq.enqueue(waiting), "done")
+    assert [one.task for one in bench.events_of(LoopFreed)] == ["first", "second"]
+    assert all(one.seconds >= 0 for one in bench.events_of(LoopFreed))
+
+
+async def test_a_loop_that_is_not_asked_to_answer_is_free_when_the_thread_runs(
+    bench: Bench, guard: ToldByGuard
+) -> None:
+    @bench.task()
+    async def quick() -> None: ...
+
+    async with bench.worker(host=Host(guard)):
+        await bench.until_state(await bench.soniq.enqueue(quick), "done")
+        guard.note("gone", seconds=60)
+        await bench.until(lambda: bool(bench.events_of(LoopFreed)), "the loop to be free again")
+    assert bench.events_of(LoopFreed)[0].task == "gone"

@@ -139,8 +139,8 @@ def _by_loop(event: events.Event) -> Iterator[Change]:
             yield Change(LOOP_BLOCKED, 1, (task,))
         case events.LoopFreed():
             task = event.task or _UNKNOWN
-            yield Change(LOOP_BLOCKED_SECONDS, event.seconds, (task,))
             yield Change(LOOP_BLOCKED, 0, (task,))
+            yield Change(LOOP_BLOCKED_SECONDS, max(0.0, event.seconds), (task,))
         case _:
             pass
 

@@ -164,7 +164,7 @@ class Watch:
         passed, self._looked_at = now - self._looked_at, now
         if answered_at != self._seen or not self._wanted:
             self._silent = 0.0
-            self._tell_freed(answered_at)
+            self._see_freed(answered_at, now)
             self._seen = answered_at
             return
         self._silent += min(passed, 2 * _LOOK)
@@ -183,12 +183,23 @@ class Watch:
         return self._runner.job_of(asyncio.current_task(self._loop))
 
     def _tell_blocked(self, event: LoopBlocked, since: float) -> None:
+        self._tell_freed(since)  # from what had blocked it before, so that each time has its end
         self._blocked, self._blocked_since = event, since
         self._events.emit(event)
 
-    def _tell_freed(self, answered_at: float) -> None:
+    def _see_freed(self, answered_at: float, now: float) -> None:
+        """Look whether the loop is free again: an answer from before the block ended says nothing."""
+        if self._blocked is None:
+            return
+        if answered_at > self._blocked_since + self._blocked.seconds:
+            self._tell_freed(answered_at)
+        elif not self._wanted:  # it is not asked to answer, and this thread runs
+            self._tell_freed(now)
+
+    def _tell_freed(self, freed_at: float) -> None:
         if self._blocked is not None:
-            self._events.emit(LoopFreed(self._blocked.task, answered_at - self._blocked_since))
+            seconds = max(0.0, freed_at - self._blocked_since)
+            self._events.emit(LoopFreed(self._blocked.task, seconds))
             self._blocked = None
 
     def _see_to_stop(self) -> None:
