@@ -287,7 +287,8 @@ class Application(Referring, HookDecorators, ResourceDecorator, Controlling):
         patience: Seconds for which a job may wait for a worker. Default 60. Where jobs belong to
             workers that are not there, the call takes that long.
 
-        All checks see one snapshot; nothing is written, and workers may run. Raises `OptionError`.
+        All checks see one snapshot; nothing is written, and workers may run. Raises `OptionError`, and
+        `RowsHiddenError` where row-level security hides rows from the role.
 
         Example::
 

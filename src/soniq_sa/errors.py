@@ -20,7 +20,8 @@
     │   ├── SchemaMissingError      D01  tables or columns are missing in the database
     │   ├── DatabaseUnreachableError D02 no connection could be made
     │   ├── JobNotFoundError        D03  no such job, or none in the needed state (also a LookupError)
-    │   └── ReplayRefusedError      D04  a replay violates a constraint of the job table
+    │   ├── ReplayRefusedError      D04  a replay violates a constraint of the job table
+    │   └── RowsHiddenError         D05  row-level security hides rows from an audit
     ├── WaitError                   a job that was waited for gave no result
     │   ├── JobDeadError            W01  it is dead: its retries are exhausted, or it gave up
     │   │   └── JobExpiredError     W02  it was not begun in time
@@ -220,6 +221,15 @@ class ReplayRefusedError(DatabaseError):
     code = "D04"
     replayed: int = 0
     refused: tuple[UUID, ...] = ()
+
+
+class RowsHiddenError(DatabaseError):
+    """Row-level security hides rows of a table from the role of an audit, which would prove nothing.
+
+    Remedy: audit as the owner of the tables, or as the role worker or maintainer of ``soniq-sa grants``.
+    """
+
+    code = "D05"
 
 
 class WaitError(SoniqError):

@@ -22,6 +22,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from soniq_sa.audit.report import AuditFinding, AuditReport, AuditResult
+from soniq_sa.errors import RowsHiddenError
 from soniq_sa.models.roles import Models
 from soniq_sa.statements.audit import CHECKS
 from soniq_sa.statements.audit.check import AuditCheck, Scope
@@ -33,6 +34,8 @@ from soniq_sa.statements.audit.looks import (
     prepare,
 )
 from soniq_sa.statements.audit.orphans import missing_workers
+from soniq_sa.statements.row_security import withheld
+from soniq_sa.statements.schema import table_name
 
 OnStep = Callable[[str], None]
 """Is told what is looked at now."""
@@ -49,9 +52,11 @@ async def audit_tables(
     """Return what every check finds. Nothing is written.
 
     limit: How many jobs of each check are told. on_step: Is told what is looked at now.
+    Raises `RowsHiddenError`.
     """
     on_step("missing workers")
     async with _snapshot(engine) as connection:
+        await _require_all_rows(connection, models)
         lost = tuple((await connection.execute(missing_workers(models, scope))).scalars())
     if lost:
         on_step(f"missing workers again, in {scope.patience:g} s")
@@ -73,6 +78,17 @@ async def audit_tables(
         others.workers,
         tuple(results),
     )
+
+
+async def _require_all_rows(connection: AsyncConnection, models: Models) -> None:
+    """Refuse to look where this role does not see every row: no finding would mean nothing."""
+    wanted = [(table_name(table), "SELECT") for table in models.tables]
+    if hidden := (await connection.execute(withheld(wanted))).all():
+        raise RowsHiddenError(
+            f"Row-level security hides rows of {', '.join(row.on_what for row in hidden)} from this role, "
+            "and of those an audit could prove nothing. Run it as the owner of the tables, or with the role "
+            "worker or maintainer of soniq-sa grants."
+        )
 
 
 @asynccontextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import make_url
 
-from soniq_sa import AuditReport, OptionError
+from soniq_sa import AuditReport, OptionError, RowsHiddenError
 from soniq_sa.audit import audit_tables
 from soniq_sa.engines import make_async_engine
 from soniq_sa.statements.audit.check import Scope
@@ -21,7 +23,6 @@ INSERT INTO soniq_jobs (id, task, state, claims, worker_id, claimed_at)
 VALUES ('00000000-0000-4000-8000-00000000000b', 'later', 'processing', 1,
         '00000000-0000-4000-8000-000000000002', now());
 """
-
 
 async def audit(ledger: Ledger, patience: float, on_step: Callable[[str], None]) -> AuditReport:
     """Return what an audit finds while ``on_step`` does something to the tables."""
@@ -80,6 +81,27 @@ async def test_all_checks_see_the_same_moment(ledger: Ledger) -> None:
 
     assert broken(await audit(ledger, 60, end)) == {}
     assert broken(await ledger.audit()).keys() == {"claims"}
+
+
+@pytest.fixture
+def clerk(ledger: Ledger) -> Iterator[str]:
+    """Return a role with every privilege and no policy, under which audits run."""
+    name, database = f"clerk_{secrets.token_hex(4)}", make_url(ledger.url).database
+    ledger.execute(
+        f"CREATE ROLE {name}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {name};"
+        f'ALTER TABLE soniq_jobs ENABLE ROW LEVEL SECURITY; ALTER DATABASE "{database}" SET role = {name}'
+    )
+    yield name
+    ledger.execute(f'ALTER DATABASE "{database}" RESET role; DROP OWNED BY {name}; DROP ROLE {name}')
+
+
+async def test_it_is_refused_where_row_level_security_hides_jobs(
+    ledger: Ledger, clerk: str
+) -> None:
+    with pytest.raises(RowsHiddenError, match="hides rows of soniq_jobs from this role"):
+        await ledger.audit()
+    ledger.execute(f"CREATE POLICY every ON soniq_jobs TO {clerk} USING (true)")
+    assert broken(await ledger.audit()) == {}
 
 
 @pytest.mark.parametrize("option", [{"limit": -1}, {"patience": -1}, {"since": "yesterday"}])

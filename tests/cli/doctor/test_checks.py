@@ -34,6 +34,13 @@ INVALIDATE = (
     "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_soniq_jobs_claim_1'::regclass"
 )
 SET = 'ALTER DATABASE "{database}" SET '
+UNDER_A_CLERK = (
+    "DO $$ BEGIN CREATE ROLE doctors_clerk; EXCEPTION WHEN duplicate_object THEN END $$",
+    "GRANT ALL ON ALL TABLES IN SCHEMA public TO doctors_clerk",
+    "ALTER TABLE soniq_jobs ENABLE ROW LEVEL SECURITY",
+    SET + "role = doctors_clerk",
+)
+"""A login that has every privilege, and none of the roles of ``soniq-sa grants``."""
 
 FAULTS = [
     Fault(
@@ -67,6 +74,45 @@ FAULTS = [
             "DO $$ BEGIN CREATE ROLE doctors_clerk; EXCEPTION WHEN duplicate_object THEN END $$",
             "GRANT SELECT ON ALL TABLES IN SCHEMA public TO doctors_clerk",
             SET + "role = doctors_clerk",
+        ),
+    ),
+    Fault(
+        "privileges",
+        "problem",
+        "row-level security lets DELETE, SELECT, UPDATE of this role at no row of soniq_jobs",
+        "soniq-sa grants --role worker",
+        UNDER_A_CLERK,
+    ),
+    Fault(
+        "privileges",
+        "warning",
+        "row-level security lets DELETE, SELECT, UPDATE of this role at only some rows of soniq_jobs",
+        "soniq-sa grants --role worker",
+        (*UNDER_A_CLERK, "CREATE POLICY own ON soniq_jobs USING (queue = 'billing')"),
+    ),
+    Fault(
+        "privileges",
+        "ok",
+        "the role may do all that a worker does",
+        "",
+        (*UNDER_A_CLERK, "CREATE POLICY every ON soniq_jobs TO doctors_clerk USING (true)"),
+    ),
+    Fault(
+        "privileges",
+        "problem",
+        "at no row of soniq_jobs",
+        "soniq-sa grants --role worker",
+        (*UNDER_A_CLERK, "CREATE POLICY every ON soniq_jobs TO pg_monitor USING (true)"),
+    ),
+    Fault(
+        "privileges",
+        "warning",
+        "at only some rows of soniq_jobs",
+        "soniq-sa grants --role worker",
+        (
+            *UNDER_A_CLERK,
+            "CREATE POLICY every ON soniq_jobs USING (true)",
+            "CREATE POLICY not_all ON soniq_jobs AS RESTRICTIVE USING (queue <> 'slow')",
         ),
     ),
     Fault(
@@ -232,6 +278,13 @@ def test_a_fault_is_found_with_its_level_and_a_remedy(clinic: Clinic, fault: Fau
     (one,) = [one for one in found if fault.what in one["what"]]
     assert one["level"] == fault.level
     assert fault.remedy in one["remedy"]
+
+
+def test_rows_that_the_role_does_not_see_are_not_counted(clinic: Clinic) -> None:
+    clinic.add_job()
+    clinic.execute(*UNDER_A_CLERK)
+    left_out = {one["check"] for one in clinic.findings() if "hides rows" in one["what"]}
+    assert left_out == {check.name for check in CHECKS if check.counts_rows and check.needs != "app"}
 
 
 def test_every_check_has_a_fault() -> None:

@@ -23,11 +23,13 @@ class DoctorCheck:
     name: A word to find it by.
     examine: Returns what it finds; at least one finding, if all is well an ``ok``.
     needs: What must be there for it to be looked at.
+    counts_rows: Whether it counts rows of our tables, which this role may not see.
     """
 
     name: str
     examine: Callable[[Patient], Awaitable[Iterable[Finding]]]
     needs: Needs = "server"
+    counts_rows: bool = False
 
 
 def asking(
@@ -36,6 +38,7 @@ def asking(
     judge: Callable[[Patient, Sequence[Row[Any]]], Iterable[Finding]],
     *,
     needs: Needs = "tables",
+    counts_rows: bool = False,
     of_sessions: bool = False,
 ) -> DoctorCheck:
     """Return a check that asks one statement, and judges its rows.
@@ -47,4 +50,4 @@ def asking(
         ask = patient.ask_session if of_sessions else patient.link.execute
         return judge(patient, await ask(statement(patient.models)))
 
-    return DoctorCheck(name, examine, needs)
+    return DoctorCheck(name, examine, needs, counts_rows)

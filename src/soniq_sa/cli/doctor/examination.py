@@ -38,6 +38,9 @@ async def _findings(patient: Patient, check: DoctorCheck) -> Iterable[Finding]:
         return []
     if check.needs == "app" and patient.app is None:
         return [note("not looked at: this needs the application", "Add --app module:attribute.")]
+    if check.counts_rows and not patient.sees_all_rows:
+        what = "not looked at: row-level security hides rows from this role"
+        return [note(what, "See what is said of its privileges.")]
     try:
         return list(await check.examine(patient))
     except (DatabaseAway, StatementRefused) as error:

@@ -25,6 +25,7 @@ class Patient:
     settings: Those that a worker would start with here.
     link: A connection to the database. listen_link: One that a worker would LISTEN on.
     has_tables: Cleared when the tables turn out to be missing.
+    sees_all_rows: Cleared when row-level security turns out to hide some.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Patient:
         self.link = Link(engine)
         self.listen_link = Link(listen_engine)
         self.has_tables = True
+        self.sees_all_rows = True
 
     @property
     def models(self) -> Models:

@@ -54,5 +54,5 @@ def judge_dead(_patient: Patient, rows: Sequence[Row[Any]]) -> Iterable[Finding]
         yield note(what, "soniq-sa dead-letter stats, and list.")
 
 
-BACKLOG = asking("backlog", backlog, judge_backlog)
-DEAD_LETTERS = asking("dead letters", dead_count, judge_dead)
+BACKLOG = asking("backlog", backlog, judge_backlog, counts_rows=True)
+DEAD_LETTERS = asking("dead letters", dead_count, judge_dead, counts_rows=True)

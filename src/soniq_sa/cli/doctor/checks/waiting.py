@@ -80,5 +80,5 @@ def _rest(found: Counter[str], noun: str) -> Iterable[Finding]:
         yield warning(what, "See to these, and look again.")
 
 
-TASKS = asking("tasks", waiting_by_task, judge_tasks, needs="app")
-QUEUES = asking("queues", waiting_by_task, judge_queues)
+TASKS = asking("tasks", waiting_by_task, judge_tasks, needs="app", counts_rows=True)
+QUEUES = asking("queues", waiting_by_task, judge_queues, counts_rows=True)

@@ -34,4 +34,4 @@ def judge(_patient: Patient, rows: Sequence[Row[Any]]) -> Iterable[Finding]:
         )
 
 
-WORKERS = asking("workers", worker_counts, judge)
+WORKERS = asking("workers", worker_counts, judge, counts_rows=True)
