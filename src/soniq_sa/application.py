@@ -12,10 +12,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import TypeVar as DefaultingTypeVar
 
-from soniq_sa.audit import AuditReport, audit_tables
+from soniq_sa.audit import AuditReport, audit_tables, checked_scope
 from soniq_sa.control import AnyJob, Control, Controlling
 from soniq_sa.databases import AnyEngine, AnySessionmaker, Databases
-from soniq_sa.dead_filter import check_moment
 from soniq_sa.dead_letters import DeadLetters
 from soniq_sa.engines import own_async_engine
 from soniq_sa.errors import OptionError
@@ -25,12 +24,11 @@ from soniq_sa.handle import JobHandle, id_of
 from soniq_sa.hooks import HookDecorators
 from soniq_sa.loops import run_without_loop
 from soniq_sa.models.roles import Models
-from soniq_sa.options import Seconds, check_seconds, check_task_name, check_whole
+from soniq_sa.options import Seconds, check_task_name, check_whole
 from soniq_sa.reading import Reader, ReturnWhen
 from soniq_sa.record import JobRecord
 from soniq_sa.resources import ResourceDecorator, Resources
 from soniq_sa.session import checked_task, enqueue_committed, enqueue_many_committed
-from soniq_sa.statements.audit.check import Scope
 from soniq_sa.subscribers import Events
 from soniq_sa.task import AsyncTask, SyncTask, Task, TaskRef, Tasks, UnknownTasks, task_class
 from soniq_sa.task_options import TaskOptions, check_task_options
@@ -295,11 +293,7 @@ class Application(Referring, HookDecorators, ResourceDecorator, Controlling):
             report = await soniq.audit()
             assert report.ok, report.violations
         """
-        scope = Scope(
-            queue=queue,
-            since=None if since is None else check_moment("since", since),
-            patience=check_seconds("patience", patience),
-        )
+        scope = checked_scope(queue, since, patience)
         shown = check_whole("limit", limit, 0, 10_000)
         engine = own_async_engine(self.databases.engine)
         try:

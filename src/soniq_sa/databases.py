@@ -109,8 +109,8 @@ class Databases:
         url = self._url or _url_from_settings()
         if url is None:
             raise NoDatabaseError(
-                "No database is given. Set SONIQ_SA_DATABASE_URL, or give the application's engine or "
-                "session factory: Soniq(Base.metadata, engine=engine)."
+                "No database is given. Set SONIQ_SA_DATABASE_URL (or --database-url, where a command has it), "
+                "or give the application's engine or session factory: Soniq(Base.metadata, engine=engine)."
             )
         return parse_url(url)
 

@@ -32,6 +32,25 @@ def test_the_help_names_the_commands_and_the_options(tmp_path: Path) -> None:
         assert variable in done.stdout
 
 
+@pytest.mark.parametrize("group", [(), ("schema",), ("dead-letter",)])
+def test_the_help_says_of_each_command_a_whole_sentence(
+    tmp_path: Path, group: tuple[str, ...]
+) -> None:
+    _, _, commands = soniq_sa(tmp_path, *group, "--help").stdout.partition("Commands:\n")
+    assert commands
+    said = re.split(r"\n  (?=\w)", commands.rstrip())
+    assert all(re.search(r"[^.]\.$|: nothing\.$", one) for one in said), said
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_an_address_for_metrics_without_a_port_is_refused(folder: Path, way: str) -> None:
+    arguments = ["--metrics-host", "0.0.0.0"] if way == "option" else []  # noqa: S104 - nothing listens
+    environment = {} if arguments else {"SONIQ_SA_METRICS_HOST": "0.0.0.0"}  # noqa: S104
+    done = soniq_sa(folder, "worker", *APP, *arguments, **environment)
+    assert done.returncode == USAGE
+    assert "give --metrics-port" in done.stderr
+
+
 def test_missing_tables_exit_with_4_and_name_the_command(folder: Path, database_url: str) -> None:
     done = soniq_sa(folder, "worker", *APP, "--run-once", SONIQ_SA_DATABASE_URL=database_url)
     assert done.returncode == SCHEMA

@@ -28,12 +28,15 @@ def the_app(app: str | None) -> Soniq:
     return load_app(load_settings(app=app).app)
 
 
-def on_database(soniq: Soniq, work: Callable[[Connection], T]) -> T:
-    """Run ``work`` in one transaction; raise `DatabaseUnreachableError` if there is no connection."""
-    return asyncio.run(_on_database(soniq, work))
+def on_database(soniq: Soniq, work: Callable[[Connection], T], *, takes_url: bool = False) -> T:
+    """Run ``work`` in one transaction; raise `DatabaseUnreachableError` if there is no connection.
+
+    takes_url: Whether the command has the option ``--database-url``.
+    """
+    return asyncio.run(_on_database(soniq, work, "--database-url " if takes_url else ""))
 
 
-async def _on_database(soniq: Soniq, work: Callable[[Connection], T]) -> T:
+async def _on_database(soniq: Soniq, work: Callable[[Connection], T], option: str) -> T:
     engine = own_async_engine(soniq.databases.engine)
     try:
         try:
@@ -42,7 +45,7 @@ async def _on_database(soniq: Soniq, work: Callable[[Connection], T]) -> T:
         except (DBAPIError, OSError, TimeoutError) as error:
             raise DatabaseUnreachableError(
                 f"{shown_url(engine)} does not answer: {describe(error)}. "
-                "Check SONIQ_SA_DATABASE_URL or the engine of your Soniq."
+                f"Check SONIQ_SA_DATABASE_URL, {option}or the engine of your Soniq."
             ) from error
         async with aclosing(connection), connection.begin():
             return await connection.run_sync(work)

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from soniq_sa.cli.exits import INTERRUPTED, exit_code
+from soniq_sa.cli.options import first_line
 from soniq_sa.errors import SoniqError
 from soniq_sa.lines import each_on_its_line
 from soniq_sa.suggestions import did_you_mean
@@ -37,6 +38,7 @@ class _Commands(TyperGroup):
             ctx.fail(f"No such command {cmd_name!r}.{did_you_mean(cmd_name, _MODULES)}")
         command = typer.main.get_command(importlib.import_module(_MODULES[cmd_name]).commands)
         command.name = cmd_name
+        command.short_help = first_line(command.help)
         return command
 
 

@@ -12,8 +12,13 @@ def new_commands(*functions: Callable[..., None], **options: Any) -> typer.Typer
     """Return a command, or a group of several, for `soniq_sa.cli.main` to load."""
     commands = typer.Typer(add_completion=False, rich_markup_mode=None, **options)
     for function in functions:
-        commands.command()(function)
+        commands.command(short_help=first_line(function.__doc__))(function)
     return commands
+
+
+def first_line(text: str | None) -> str:
+    """Return what a list of commands says of one: a whole sentence, where typer would cut it."""
+    return (text or "").partition("\n")[0]
 
 
 def setting(text: str, name: str) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from soniq_sa.dead_filter import check_moment
 from soniq_sa.errors import OptionError
+from soniq_sa.options import check_seconds
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -12,7 +14,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 def moment(option: str, text: str) -> datetime | float:
     """Return a time, or an age in seconds, that was typed."""
     if (seconds := _seconds(text)) is not None:
-        return seconds
+        return check_moment(option, seconds)
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -30,7 +32,7 @@ def moment(option: str, text: str) -> datetime | float:
 def duration(option: str, text: str) -> float:
     """Return a number of seconds that was typed."""
     if (seconds := _seconds(text)) is not None:
-        return seconds
+        return check_seconds(option, seconds)
     raise OptionError(f"{option} {text!r} is no duration. Write it as 90 (seconds), 15m, 2h or 7d.")
 
 

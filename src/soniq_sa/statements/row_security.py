@@ -36,7 +36,9 @@ def withheld(wanted: Iterable[tuple[str, str]]) -> Executable:
         column("polwithcheck"),
     )
     there = cast(func.to_regclass(rights.c.on_tables), OID)
-    role = func.unnest(policies.c.polroles).table_valued(column("id", OID())).render_derived("roles")
+    role = (
+        func.unnest(policies.c.polroles).table_valued(column("id", OID())).render_derived("roles")
+    )
     is_for_us = (
         select(role.c.id)
         .where(or_(role.c.id == 0, func.pg_has_role(role.c.id, "USAGE", type_=Boolean())))

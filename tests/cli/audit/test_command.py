@@ -6,6 +6,8 @@ import json
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.cli.audit.ledger import Ledger
 from tests.cli.commands import soniq_sa_here
 from tests.cli.schema.terminal import on_terminal
@@ -103,6 +105,25 @@ def test_on_a_terminal_it_says_what_it_looks_at_and_colours_the_levels(ledger: L
     assert "…\r\x1b[K11 jobs (" in seen
     assert "\x1b[31mviolation" in seen
     assert "\x1b[32mok" in seen
+
+
+@pytest.mark.parametrize("wrong", ["-5", "nan", "inf", "1e300", "9999-01-01T00:00:00Z"])
+@pytest.mark.parametrize("option", ["--since", "--patience"])
+def test_times_that_cannot_be_exit_with_2(ledger: Ledger, option: str, wrong: str) -> None:
+    done = run(ledger, f"{option}={wrong}")
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert wrong.removesuffix("-01-01T00:00:00Z").removesuffix("300") in done.stderr
+
+
+def test_a_part_without_jobs_is_said_to_prove_nothing(ledger: Ledger) -> None:
+    assert "proves nothing: see to --queue" in run(ledger, "--queue", "biling").stdout
+    assert "proves nothing" not in run(ledger, "--queue", "billing").stdout
+
+
+def test_without_a_database_it_says_which_option_names_one(ledger: Ledger) -> None:
+    assert "--database-url" in soniq_sa_here(ledger.folder, "audit").stderr
+    away = run(ledger, url="postgresql://someone@127.0.0.1:9/none")
+    assert (away.returncode, "--database-url" in away.stderr) == (UNREACHABLE, True)
 
 
 def test_wrong_options_exit_with_2(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import make_url
@@ -23,6 +24,7 @@ INSERT INTO soniq_jobs (id, task, state, claims, worker_id, claimed_at)
 VALUES ('00000000-0000-4000-8000-00000000000b', 'later', 'processing', 1,
         '00000000-0000-4000-8000-000000000002', now());
 """
+
 
 async def audit(ledger: Ledger, patience: float, on_step: Callable[[str], None]) -> AuditReport:
     """Return what an audit finds while ``on_step`` does something to the tables."""
@@ -92,7 +94,9 @@ def clerk(ledger: Ledger) -> Iterator[str]:
         f'ALTER TABLE soniq_jobs ENABLE ROW LEVEL SECURITY; ALTER DATABASE "{database}" SET role = {name}'
     )
     yield name
-    ledger.execute(f'ALTER DATABASE "{database}" RESET role; DROP OWNED BY {name}; DROP ROLE {name}')
+    ledger.execute(
+        f'ALTER DATABASE "{database}" RESET role; DROP OWNED BY {name}; DROP ROLE {name}'
+    )
 
 
 async def test_it_is_refused_where_row_level_security_hides_jobs(
@@ -104,7 +108,15 @@ async def test_it_is_refused_where_row_level_security_hides_jobs(
     assert broken(await ledger.audit()) == {}
 
 
-@pytest.mark.parametrize("option", [{"limit": -1}, {"patience": -1}, {"since": "yesterday"}])
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"limit": -1},
+        {"patience": -1},
+        {"since": "yesterday"},
+        {"since": datetime(9999, 1, 1, tzinfo=UTC)},
+    ],
+)
 async def test_a_wrong_option_is_refused(ledger: Ledger, option: dict[str, object]) -> None:
     with pytest.raises(OptionError):
         await ledger.audit(**option)

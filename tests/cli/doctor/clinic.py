@@ -24,9 +24,9 @@ import os
 
 metadata = MetaData()
 include_tables(metadata)
-url = asyncpg_url(os.environ["SONIQ_SA_DATABASE_URL"])
+url = asyncpg_url(os.environ.get("SONIQ_SA_DATABASE_URL", "postgresql://nowhere"))
 engine = create_async_engine(url, pool_size={pool_size}, max_overflow={max_overflow})
-soniq = Soniq(metadata, engine=engine)
+soniq = Soniq(metadata{engine})
 
 
 @soniq.job(name="send_invoice")
@@ -56,9 +56,11 @@ class Clinic:
         self.execute(ALIVE)
         self.write_app()
 
-    def write_app(self, *, pool_size: int = 200, max_overflow: int = 0) -> None:
+    def write_app(
+        self, *, pool_size: int = 200, max_overflow: int = 0, engine: str = ", engine=engine"
+    ) -> None:
         """Write ``jobs.py``, which knows the task ``send_invoice``."""
-        text = APP.format(pool_size=pool_size, max_overflow=max_overflow)
+        text = APP.format(pool_size=pool_size, max_overflow=max_overflow, engine=engine)
         (self.folder / "jobs.py").write_text(text)
 
     def execute(self, *statements: str) -> None:
@@ -68,6 +70,11 @@ class Clinic:
             for statement in statements:
                 text = statement.replace("{database}", self.engine.url.database or "")
                 connection.exec_driver_sql(text.replace("%", "%%"))
+
+    def rows(self, statement: str) -> list[Any]:
+        """Return what an administrator reads."""
+        with self.engine.connect() as connection:
+            return list(connection.exec_driver_sql(statement))
 
     def add_job(self, task: str = "send_invoice", **values: str) -> None:
         """Commit a queued job; the values are SQL."""

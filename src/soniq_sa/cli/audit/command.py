@@ -11,7 +11,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from soniq_sa.app import Soniq
-from soniq_sa.audit import AuditReport, audit_tables
+from soniq_sa.audit import AuditReport, audit_tables, checked_scope
 from soniq_sa.cli.audit.shown import document_of, text_of
 from soniq_sa.cli.database import on_database
 from soniq_sa.cli.exits import FOUND
@@ -56,14 +56,16 @@ def audit(
     Exits with 0 if no promise is broken, and with 3 otherwise; a warning breaks none. All checks see
     one snapshot. Nothing is written, workers may run, and no code of yours is needed.
     """
-    scope = Scope(
-        queue=queue,
-        since=None if since is None else moment("--since", since),
-        patience=duration("--patience", patience),
+    scope = checked_scope(
+        queue,
+        None if since is None else moment("--since", since),
+        duration("--patience", patience),
     )
     soniq, _ = find_app(place)
     models = soniq.models
-    on_database(soniq, lambda connection: require_tables(connection, *models.tables))
+    on_database(
+        soniq, lambda connection: require_tables(connection, *models.tables), takes_url=True
+    )
     report = asyncio.run(_audit(soniq, scope, limit))
     if as_json:
         write_json(document_of(report))

@@ -22,7 +22,7 @@ def text_of(report: AuditReport, scope: Scope) -> str:
     lines = [_head(report, scope), ""]
     for result in report.results:
         lines += _lines(result)
-    return "\n".join([*lines, "", _sum(report)])
+    return "\n".join([*lines, "", _sum(report), *_nothing_looked_at(report, scope)])
 
 
 def _head(report: AuditReport, scope: Scope) -> str:
@@ -66,6 +66,11 @@ def _sum(report: AuditReport) -> str:
     return (
         f"{counted(found[0], 'violation')}, {counted(found[1], 'warning')}, {fine} checks are ok."
     )
+
+
+def _nothing_looked_at(report: AuditReport, scope: Scope) -> Iterator[str]:
+    if report.jobs == 0 and scope.is_partial:
+        yield "No job was looked at, so this proves nothing: see to --queue and --since."
 
 
 def document_of(report: AuditReport) -> dict[str, Any]:

@@ -47,7 +47,11 @@ def with_letters(
     """
     soniq, is_app = find_app(place, _queues(options))
     soniq.tasks.redaction.add(*(place.redact or ()))
-    on_database(soniq, lambda connection: _look(connection, soniq.models, complete=not is_app))
+    on_database(
+        soniq,
+        lambda connection: _look(connection, soniq.models, complete=not is_app),
+        takes_url=True,
+    )
     try:
         return asyncio.run(_work(soniq, work))
     except DBAPIError as error:

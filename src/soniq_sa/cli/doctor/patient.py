@@ -7,14 +7,23 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Executable, Row
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from soniq_sa.app import Soniq
 from soniq_sa.engines import autocommitting, own_async_engine, shown_url
-from soniq_sa.link import DEADLINE, DatabaseAway, Link, describe, from_database
+from soniq_sa.errors import NoDatabaseError
+from soniq_sa.link import DEADLINE, DatabaseAway, Link, describe
 from soniq_sa.models.roles import Models
 from soniq_sa.settings import Settings
+
+_OF_DATABASE = (
+    DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError,
+)  # fmt: skip
+"""What comes of an answer of the database, or of none; asyncpg's own, because not all is translated."""
 
 
 class Patient:
@@ -40,6 +49,7 @@ class Patient:
         self.app = app
         self.settings = settings
         self.engine = engine
+        self._listen_engine = listen_engine
         self.link = Link(engine)
         self.listen_link = Link(listen_engine)
         self.has_tables = True
@@ -55,37 +65,53 @@ class Patient:
         """Return the URL of the database, without the password."""
         return shown_url(self.engine)
 
+    @property
+    def listen_url(self) -> str:
+        """Return the URL for LISTEN, without the password."""
+        return shown_url(self._listen_engine)
+
     async def ask_session(self, statement: Executable) -> Sequence[Row[Any]]:
         """Ask on a connection with the settings that it is given, as the sessions of handlers have them.
 
         A `Link` sets its own. Raises `DatabaseAway`.
         """
+        async with self.session() as connection:
+            return (await connection.execute(statement)).all()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection]:
+        """Connect with the settings of handlers' sessions; raise `DatabaseAway`, also for what is refused."""
         try:
             async with asyncio.timeout(DEADLINE), self.engine.connect() as connection:
-                return (await connection.execute(statement)).all()
-        except Exception as error:
-            if from_database(error):
-                raise DatabaseAway(describe(error)) from error
-            raise
+                yield connection
+        except _OF_DATABASE as error:
+            raise DatabaseAway(describe(error)) from error
 
 
 @asynccontextmanager
 async def connected(soniq: Soniq, app: Soniq | None, settings: Settings) -> AsyncIterator[Patient]:
     """Make the connections when they are first used, and close them at the end."""
-    given = settings.listen_url
-    database = soniq.databases.engine
-    engine = _autocommitting(own_async_engine(database))
-    listen = _autocommitting(own_async_engine(given.get_secret_value() if given else database))
+    engine = _autocommitting(own_async_engine(soniq.databases.engine))
+    listen = engine
+    if settings.listen_url is not None:
+        listen = _autocommitting(_listening(settings.listen_url.get_secret_value()))
     patient = Patient(soniq, app, settings, engine, listen)
     try:
         yield patient
     finally:
         for link in (patient.link, patient.listen_link):
             await link.close()
-        for one in (engine, listen):
+        for one in {engine, listen}:
             await one.dispose()
         for used in filter(None, (soniq, app)):
             await used.databases.dispose()
+
+
+def _listening(url: str) -> AsyncEngine:
+    try:
+        return own_async_engine(url)
+    except NoDatabaseError as error:
+        raise NoDatabaseError(f"SONIQ_SA_LISTEN_URL: {error.args[0]}") from None
 
 
 def _autocommitting(engine: AsyncEngine) -> AsyncEngine:

@@ -129,6 +129,8 @@ def missing_rights(wanted: Iterable[tuple[str, str, str | None]]) -> Executable:
 def holders() -> Executable:
     """Return the oldest transaction of this database that keeps VACUUM from removing rows.
 
+    A plain VACUUM holds back no other, however long it takes.
+
     pid (NULL: there is none), name, state, age (seconds), and hidden: how many sessions cannot be seen.
     """
     activity = table(
@@ -145,6 +147,7 @@ def holders() -> Executable:
     )
     sessions = activity.c
     here = sessions.datname == func.current_database()
+    vacuums = table("pg_stat_progress_vacuum", column("pid", Integer()))
     oldest = (
         select(
             sessions.pid,
@@ -155,6 +158,7 @@ def holders() -> Executable:
         .where(
             here,
             sessions.pid != func.pg_backend_pid(),
+            sessions.pid.not_in(select(vacuums.c.pid)),
             sessions.backend_xid.is_not(None) | sessions.backend_xmin.is_not(None),
             sessions.xact_start.is_not(None),
         )

@@ -24,7 +24,8 @@ def judge_backlog(_patient: Patient, rows: Sequence[Row[Any]]) -> Iterable[Findi
     late = [row for row in rows if row.age >= _LONG]
     if not late:
         due = sum(row.number for row in rows)
-        yield ok(f"{counted(due, 'job is', 'jobs are')} due, none for more than {_LONG:.0f} s")
+        number = counted(due, "job is", "jobs are")
+        yield ok(f"{number} due, none for more than {_LONG:.0f} s" if due else "no job is due")
     for row in late:
         what = (
             f"in the queue {row.queue!r} {counted(row.number, 'job is', 'jobs are')} due, the oldest "

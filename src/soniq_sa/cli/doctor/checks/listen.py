@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 
 from soniq_sa.cli.doctor.check import DoctorCheck
-from soniq_sa.cli.doctor.finding import Finding, note, ok, warning
+from soniq_sa.cli.doctor.finding import Finding, note, ok, problem, warning
 from soniq_sa.cli.doctor.patient import Patient
 from soniq_sa.link import DatabaseAway, Link, describe
 from soniq_sa.statements.doctor.server import backend
@@ -27,7 +27,12 @@ _DIRECT = (
 
 async def examine_pooler(patient: Patient) -> Iterable[Finding]:
     """Compare the backend that answers with the one that the connection was made to."""
-    pooled, listen_pooled = [await _is_pooled(link) for link in (patient.link, patient.listen_link)]
+    pooled = await _is_pooled(patient.link)
+    try:
+        listen_pooled = await _is_pooled(patient.listen_link)
+    except DatabaseAway:
+        where = "a pooler stands before the server" if pooled else "connections are direct"
+        return [note(f"{where}, but for LISTEN: there is no such connection", "See below.")]
     if listen_pooled:
         what = "a pooler stands before the server, also on the connection for LISTEN"
         return [warning(what, _DIRECT)]
@@ -46,7 +51,10 @@ async def examine_listen(patient: Patient) -> Iterable[Finding]:
     """Send a notification as a producer does, and wait for it as a worker does."""
     heard = asyncio.Event()
     channel = f"soniq_sa:doctor:{uuid4().hex}"
-    driver = await patient.listen_link.driver()
+    try:
+        driver = await patient.listen_link.driver()
+    except DatabaseAway as error:
+        return [_unreachable(patient, error)]
     try:
         async with asyncio.timeout(_PATIENCE):
             await driver.add_listener(channel, lambda *_: heard.set())
@@ -59,6 +67,20 @@ async def examine_listen(patient: Patient) -> Iterable[Finding]:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, DatabaseAway) as error:
         return [warning(f"LISTEN or NOTIFY failed: {describe(error)}", _DIRECT)]
     return [ok(f"a notification arrived after {(time.monotonic() - began) * 1000:.0f} ms")]
+
+
+def _unreachable(patient: Patient, error: DatabaseAway) -> Finding:
+    """Return that there is no connection for LISTEN, over which the worker renews its lease as well."""
+    if patient.settings.listen_url is None:
+        return problem(
+            f"no further connection for LISTEN: {error}",
+            "See to that; no worker starts without one.",
+        )
+    return problem(
+        f"{patient.listen_url}, which SONIQ_SA_LISTEN_URL names, does not answer: {error}. Workers wait for "
+        "it, and start no job",
+        "Correct SONIQ_SA_LISTEN_URL; or unset it, if no pooler stands before the database.",
+    )
 
 
 POOLER = DoctorCheck("pooler", examine_pooler)

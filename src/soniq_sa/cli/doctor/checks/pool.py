@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy.pool import QueuePool
 
+from soniq_sa.app import Soniq
 from soniq_sa.cli.doctor.check import DoctorCheck
 from soniq_sa.cli.doctor.finding import Finding, note, ok, warning
 from soniq_sa.cli.doctor.patient import Patient
-from soniq_sa.errors import TaskDefinitionError
+from soniq_sa.errors import NoDatabaseError, TaskDefinitionError
 from soniq_sa.task import Task
 
 
@@ -23,7 +24,7 @@ async def examine(patient: Patient) -> Iterable[Finding]:
     waiting = [task.name for task in patient.app.tasks if _takes_session(task)]
     if not waiting:
         return [ok("no task takes a session")]
-    room = _room(patient.app.databases.engine)
+    room = _room(_engine_of(patient, patient.app))
     if room is None or room >= concurrency:
         return [ok(f"the pool has room for {concurrency} handlers with a session at a time")]
     remedy = (
@@ -35,6 +36,14 @@ async def examine(patient: Patient) -> Iterable[Finding]:
         f"{len(waiting)} tasks take one"
     )
     return [warning(what, remedy) if room < 2 else note(what, remedy)]
+
+
+def _engine_of(patient: Patient, app: Soniq) -> Any:
+    """Return the engine of the application; if it has none, the one that its database leads to."""
+    try:
+        return app.databases.engine
+    except NoDatabaseError:
+        return patient.soniq.databases.engine
 
 
 def _takes_session(task: Task[..., Any]) -> bool:

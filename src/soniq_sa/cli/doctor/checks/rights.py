@@ -22,7 +22,6 @@ from soniq_sa.statements.doctor.server import missing_rights
 from soniq_sa.statements.row_security import withheld
 from soniq_sa.statements.schema import table_name
 
-
 _GRANT = "grant it the role of a worker: soniq-sa grants --role worker prints the SQL."
 
 
@@ -53,7 +52,8 @@ def _missing(rows: Sequence[Row[Any]]) -> Iterable[Finding]:
             missing[row.on_what].append(row.right)
     for table, rights in missing.items():
         yield warning(
-            f"a worker under this role lacks {', '.join(rights)} on {table}", f"If workers use it, {_GRANT}"
+            f"a worker under this role lacks {', '.join(rights)} on {table}",
+            f"If workers use it, {_GRANT}",
         )
 
 

@@ -34,7 +34,7 @@ async def examine(patient: Patient) -> Iterable[Finding]:
     if patient.app is None:
         return [ok(f"{names} are there")]
     metadata = patient.soniq.tasks.metadata
-    async with patient.engine.connect() as connection:
+    async with patient.session() as connection:
         found = await connection.run_sync(lambda one: find_differences(one, metadata))
     if found:
         what = f"{counted(len(found), 'difference')} between the tables and the application"
