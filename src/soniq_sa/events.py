@@ -229,7 +229,7 @@ class LoopBlocked(Event):
     handler that keeps Python's lock, so that no thread can run: that is told when the lock is free
     again. The guard process has logged it in time.
 
-    task: The task name of the handler; None if it could not be found out.
+    task: The task name of the handler; None if it could not be found out, or may be one of several.
     job_id: The id of its job; None if it could not be found out.
     seconds: For how long the loop had been blocked when that was noticed.
     stack: Where the handler is, as a traceback.

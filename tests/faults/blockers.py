@@ -69,6 +69,23 @@ async def attentive(seconds: float, ctx: JobContext = inject()) -> None:
     await asyncio.sleep(seconds)
 
 
+@soniq.job(name="patient")
+def patient(gate: str, ctx: JobContext = inject()) -> None:
+    """Wait in a thread until a gate is open, and keep nothing."""
+    note("start", ctx)
+    while not Path(gate).exists():
+        time.sleep(0.05)
+    note("end", ctx)
+
+
+@soniq.job(name="matching_sync")
+def matching_sync(letters: int, ctx: JobContext = inject()) -> None:
+    """Match an expression that tries everything, in a thread."""
+    note("start", ctx)
+    re.match(r"(a|a)*b", "a" * letters)
+    note("end", ctx)
+
+
 @soniq.job(name="deaf")
 async def deaf(seconds: float, ctx: JobContext = inject()) -> None:
     """Keep Python's lock for some seconds, on the event loop."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import psutil
 import pytest
@@ -60,6 +61,42 @@ def test_a_thread_and_a_regular_expression_are_named_too(
     worker.until_log(f"{task} keeps Python's lock (GIL)", PATIENCE)
     assert f"in {task}\n" in worker.log
     assert yard.until_state(handle, "done", PATIENCE).claims == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "argument"), [("matching_sync", 25), ("matching", 25), ("deaf", 5)]
+)
+def test_a_handler_that_waits_in_a_thread_meanwhile_is_not_blamed(
+    yard: Yard, task: str, argument: float
+) -> None:
+    worker = yard.worker()
+    gate = yard.gate()
+    yard.until_starts(yard.enqueue(blockers.patient, str(gate)))
+    handle = yard.enqueue(getattr(blockers, task), argument)
+    worker.until_log(f" s: {task} keeps Python's lock (GIL)", PATIENCE)
+    gate.touch()
+    assert yard.until_state(handle, "done", PATIENCE).claims == 1
+    assert "patient" not in worker.log.partition("keeps Python's lock")[2]
+
+
+@pytest.mark.parametrize("with_worker", [True, False], ids=["both", "the guard alone"])
+def test_what_could_not_run_for_a_while_is_not_taken_for_held(
+    yard: Yard, *, with_worker: bool
+) -> None:
+    """As with Ctrl-Z and ``fg``, or in a container that was paused."""
+    worker = yard.worker()
+    guard = until_guarded(worker.pid)
+    handle = yard.enqueue(blockers.attentive, 6)
+    yard.until_starts(handle)
+    paused = [guard.pid, worker.pid] if with_worker else [guard.pid]
+    for pid in paused:
+        os.kill(pid, signal.SIGSTOP)
+    stopped_at = time.monotonic()
+    until(lambda: time.monotonic() - stopped_at > 2.5, "pulses to be missed")
+    for pid in paused:
+        os.kill(pid, signal.SIGCONT)
+    yard.until_state(handle, "done", PATIENCE)
+    assert "keeps Python's lock" not in worker.log
 
 
 def test_a_worker_that_is_killed_meanwhile_is_taken_over_and_its_guard_ends(yard: Yard) -> None:
@@ -185,6 +222,7 @@ def test_a_worker_whose_guard_was_killed_says_so_and_works_on(yard: Yard) -> Non
     yard.until_state(yard.enqueue(blockers.asleep, 0), "done")
     worker.until_log(f"the guard process {guard.pid} has ended; this worker goes on without one")
     yard.until_state(yard.enqueue(blockers.asleep, 0), "done")
+    assert not psutil.pid_exists(guard.pid), "a zombie"
 
 
 def test_a_worker_can_do_without_a_guard(yard: Yard) -> None:

@@ -15,6 +15,11 @@ its lease would end, and the job start a second time.
 - Each thread writes its own stack, in a signal handler that needs no lock of Python's, and so the stacks
   are the sign that the process runs. One that was stopped (SIGSTOP) sends neither pulses nor stacks: it is
   taken for dead when its lease ends, as it should.
+- It says who keeps the lock only if it can tell: the handler whose thread is busy, else the one on the event
+  loop. Handlers that wait in threads have let go of it.
+- Where the guard itself could not run, neither could the worker, perhaps: both were frozen, or starved. Then
+  the worker has time for a pulse before it is asked.
+- A process that a handler forks is told from the worker: it gives up the pipes and the C handlers at once.
 - The guard renews the lease for as long as the task that keeps the lock may take. Then it lets go: a
   process that will never go on must be replaced in the end.
 - If the worker is to stop and cannot hear it, the guard gives its jobs back when the drain timeout is

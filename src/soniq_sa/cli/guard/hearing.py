@@ -10,7 +10,8 @@ import time
 from typing import Any
 from uuid import UUID
 
-from soniq_sa.cli.guard.asking import ask_where, is_stopped
+from soniq_sa.cli.guard.asking import ask_where, busy_among, is_stopped, threads_of
+from soniq_sa.cli.guard.stacks import Dump
 
 _CHUNK = 1 << 20
 _SIGNAL = b"Stack (most recent call first)"
@@ -18,7 +19,11 @@ _SIGNAL = b"Stack (most recent call first)"
 _MISSED = 1.0
 """Seconds without a pulse after which the threads are asked where they are."""
 _RUNNING = 0.5
-"""Seconds for which a process that was stopped has run again, without a pulse, before it is asked."""
+"""Seconds for which a process that was stopped has run again, without a pulse, before it is asked. If this
+one could not run for so long, neither could the worker, perhaps: both were frozen, or starved."""
+_ANSWER, _PATIENCE, _PAUSE = 0.02, 0.4, 0.003
+"""Seconds for the begin of a thread's answer, for those of all threads together, and of silence after which
+an answer is whole: so that threads do not write into each other's lines, and each answer has its thread."""
 _WATCH, _LOOK = 0.25, 5.0
 """Seconds between two looks, if nothing is heard: while pulses are expected, and otherwise."""
 
@@ -35,14 +40,15 @@ class Hearing:
         self.about: dict[str, Any] = {}
         self.worker_id: UUID | None = None
         self.pulse_at = self.dump_at = self.runs_at = self.back_at = 0.0
-        self.dump = b""
+        self.dumps: list[Dump] = []
         self.signals_at: list[float] = []
         self.news = threading.Event()
         self._worker = worker
         self._pulses, self._stacks, self._signals = pulses, stacks, signals
         self._begun_line = b""
+        self.listens = True
         self._expects_pulse = False
-        self._asked_at = self._idle_at = self.silent_since = 0.0
+        self.asked_at = self._idle_at = self.silent_since = 0.0
         self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)
 
     @property
@@ -59,17 +65,29 @@ class Hearing:
         self._thread.start()
 
     def until_end(self) -> None:
-        """Wait until the worker has ended; does not return."""
+        """Wait until the worker has ended, which ends this process."""
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._listen()
+        finally:  # it has failed: then this process is of no use any more
+            self.listens = False
+            self.news.set()
+
+    def _listen(self) -> None:
         poll = select.poll()
         for descriptor in (self._pulses, self._stacks, self._signals):
             os.set_blocking(descriptor, False)
             poll.register(descriptor, select.POLLIN)
-        while self.worker_lives() and self._hear():
-            poll.poll((_WATCH if self._expects_pulse else _LOOK) * 1000)
-            self._ask(time.monotonic())
+        rested_at, wait = time.monotonic(), 0.0
+        while self.worker_lives() and self.hear():
+            now = time.monotonic()
+            if now - rested_at > wait + _RUNNING:
+                self._idle_at = now
+            self._ask(now)
+            rested_at, wait = time.monotonic(), _WATCH if self._expects_pulse else _LOOK
+            poll.poll(wait * 1000)
         os._exit(0)
 
     def _ask(self, now: float) -> None:
@@ -81,20 +99,46 @@ class Hearing:
             return
         if self.misses_pulse:
             self.runs_at = now
-        elif now - self._asked_at >= _MISSED:
-            self.dump, self._asked_at, self.silent_since = b"", now, self.pulse_at
-            ask_where(self._worker)
+        elif now - self.asked_at >= _MISSED:
+            self.asked_at, self.silent_since = now, self.pulse_at
+            self._ask_threads()
 
-    def _hear(self) -> bool:
+    def _ask_threads(self) -> None:
+        """Have one thread after the other write its stack, and note which of them were busy."""
+        threads = threads_of(self._worker)
+        busy, ends = busy_among(self._worker, threads), time.monotonic() + _PATIENCE
+        dumps = []
+        for thread in threads:
+            ask_where(self._worker, thread)
+            if text := self._answer(_ANSWER if time.monotonic() < ends else _PAUSE):
+                dumps.append(Dump(text, busy=thread in busy, main=thread == self._worker))
+        if dumps:
+            self.dumps = dumps
+            self._note_stacks(time.monotonic())
+
+    def _answer(self, patience: float) -> bytes:
+        """Return what comes within ``patience`` seconds, to its end."""
+        poll = select.poll()
+        poll.register(self._stacks, select.POLLIN)
+        answer = b""
+        while poll.poll(1000 * (_PAUSE if answer else patience)) and (more := _read(self._stacks)):
+            answer += more
+        return answer
+
+    def _note_stacks(self, now: float) -> None:
+        self.dump_at = self.runs_at = now
+        self.news.set()
+
+    def hear(self) -> bool:
         """Take what has come; return False at the worker's end.
 
         Pulses are read last, as the better news: they count as the later ones.
         """
         now = time.monotonic()
-        if dump := _read(self._stacks):
-            self.dump += dump
-            self.dump_at = self.runs_at = now
-            self.news.set()
+        late = _read(self._stacks)
+        if late and self.asked_at > self.pulse_at:  # else it answers a question that is settled
+            self.dumps = [*self.dumps, Dump(late, busy=False, main=False)]
+            self._note_stacks(now)
         if signals := _read(self._signals):
             self.signals_at += [now] * signals.count(_SIGNAL)
             self.news.set()

@@ -30,6 +30,10 @@ _END_GRACE = 0.5
 def start_guard() -> WorkerEnd | None:
     """Start a guard for this process; None where there can be none, or if the system refuses."""
     if not can_ask():
+        _log.info(
+            "this worker has no guard process, which needs Linux: a handler that keeps Python's lock (GIL) for "
+            "longer than the lease loses its jobs to other workers. SONIQ_SA_GUARD=false asks for none"
+        )
         return None
     try:
         return WorkerEnd()
@@ -83,10 +87,7 @@ class WorkerEnd:
         with suppress(BlockingIOError):
             self._rest_of_told += os.read(self._told, 1 << 16)
         *lines, self._rest_of_told = self._rest_of_told.split(b"\n")
-        return [
-            (began, LoopBlocked(**event, job_id=None, gil_held=True))
-            for began, event in map(json.loads, lines)
-        ]
+        return list(filter(None, map(read_told, lines)))
 
     def hear_signals(self) -> None:
         """Have a C handler write a line at each signal, before Python's handler gets it."""
@@ -125,11 +126,21 @@ class WorkerEnd:
             self._note_gone()
 
     def _note_gone(self) -> None:
+        self._process.poll()  # so that it does not stay a zombie
         if not self._gone:
             self._gone = True
             _log.warning(
                 "the guard process %d has ended; this worker goes on without one", self._process.pid
             )
+
+
+def read_told(line: bytes) -> tuple[float, LoopBlocked] | None:
+    """Return what the guard has noticed; None for a line that is not whole."""
+    try:
+        began, event = json.loads(line)
+        return began, LoopBlocked(**event, job_id=None, gil_held=True)
+    except (ValueError, TypeError):
+        return None
 
 
 def _start(pipes: Sequence[int]) -> subprocess.Popen[bytes]:
