@@ -16,6 +16,15 @@ from soniq_sa.statements.rows import rows
 
 _LETTERS: Mapping[str, str] = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
 """How policies name what they are for; ``*`` is all of it."""
+_POLICIES = table(
+    "pg_policy",
+    column("polrelid", OID()),
+    column("polcmd"),
+    column("polpermissive", Boolean()),
+    column("polroles"),
+    column("polqual"),
+    column("polwithcheck"),
+)
 
 
 def withheld(wanted: Iterable[tuple[str, str]]) -> Executable:
@@ -26,42 +35,23 @@ def withheld(wanted: Iterable[tuple[str, str]]) -> Executable:
     """
     given = [*wanted]
     rights = rows("wanted", on_tables=Text(), rights=Text(), letters=Text())
-    policies = table(
-        "pg_policy",
-        column("polrelid", OID()),
-        column("polcmd"),
-        column("polpermissive", Boolean()),
-        column("polroles"),
-        column("polqual"),
-        column("polwithcheck"),
-    )
     there = cast(func.to_regclass(rights.c.on_tables), OID)
-    role = (
-        func.unnest(policies.c.polroles).table_valued(column("id", OID())).render_derived("roles")
-    )
-    is_for_us = (
-        select(role.c.id)
-        .where(or_(role.c.id == 0, func.pg_has_role(role.c.id, "USAGE", type_=Boolean())))
-        .correlate(policies)
-        .exists()
-    )
-    all_rows = _always(policies.c.polqual, policies) & _always(policies.c.polwithcheck, policies)
+    permissive = _POLICIES.c.polpermissive
 
     def some_policy(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
         return (
-            select(policies.c.polrelid)
+            select(_POLICIES.c.polrelid)
             .where(
-                policies.c.polrelid == there,
-                cast(policies.c.polcmd, Text).in_(("*", rights.c.letters)),
-                is_for_us,
+                _POLICIES.c.polrelid == there,
+                cast(_POLICIES.c.polcmd, Text).in_(("*", rights.c.letters)),
+                _is_for_us(),
                 *conditions,
             )
             .correlate(rights)
             .exists()
         )
 
-    permissive = policies.c.polpermissive
-    free = some_policy(permissive, all_rows) & ~some_policy(~permissive, ~all_rows)
+    free = some_policy(permissive, _all_rows()) & ~some_policy(~permissive, ~_all_rows())
     return (
         select(
             rights.c.on_tables.label("on_what"),
@@ -77,6 +67,19 @@ def withheld(wanted: Iterable[tuple[str, str]]) -> Executable:
     )
 
 
-def _always(condition: ColumnElement[Any], policies: Any) -> ColumnElement[bool]:
-    """Tell whether a condition of a policy is ``true``, or is not there."""
-    return func.coalesce(func.pg_get_expr(condition, policies.c.polrelid), "true") == "true"
+def _is_for_us() -> ColumnElement[bool]:
+    """Tell whether a policy is for everybody, or for a role that this one has."""
+    role = (
+        func.unnest(_POLICIES.c.polroles).table_valued(column("id", OID())).render_derived("roles")
+    )
+    ours = or_(role.c.id == 0, func.pg_has_role(role.c.id, "USAGE", type_=Boolean()))
+    return select(role.c.id).where(ours).correlate(_POLICIES).exists()
+
+
+def _all_rows() -> ColumnElement[bool]:
+    """Tell whether a policy lets every row through: its conditions are ``true``, or are not there."""
+
+    def always(condition: ColumnElement[Any]) -> ColumnElement[bool]:
+        return func.coalesce(func.pg_get_expr(condition, _POLICIES.c.polrelid), "true") == "true"
+
+    return always(_POLICIES.c.polqual) & always(_POLICIES.c.polwithcheck)
