@@ -1,7 +1,4 @@
-"""What happens in a worker, as values: logging and metrics subscribe to them.
-
-The hot path emits one event per batch, and none without subscribers.
-"""
+"""What happens in a worker, as values: logging and metrics subscribe to them; one for a batch."""
 
 from __future__ import annotations
 
@@ -77,8 +74,7 @@ class JobsDone(Event):
 class JobFailed(Event):
     """An attempt did not succeed, or could not begin, and that is committed.
 
-    job_id: The id of the job.
-    task: The task name.
+    job_id, task: The id of the job and its task name.
     attempt: The number of the attempt, from 1.
     max_attempts: The attempt after which a failure is final.
     failure: What went wrong, and when the job runs again.
@@ -103,8 +99,7 @@ class JobDied(Event):
     Of a failed attempt it follows `JobFailed`. Of a job that took down one worker too many it is told
     by the worker that found out.
 
-    job_id: The id of the job.
-    task: The task name.
+    job_id, task: The id of the job and its task name.
     reason: Why, as in the column ``reason``.
     """
 
@@ -117,8 +112,7 @@ class JobDied(Event):
 class JobSnoozed(Event):
     """A handler put its job off with `Snooze`, and that is committed.
 
-    job_id: The id of the job.
-    task: The task name.
+    job_id, task: The id of the job and its task name.
     delay: The seconds until it runs again.
     reason: What the handler gave as the reason.
     """
@@ -133,8 +127,7 @@ class JobSnoozed(Event):
 class JobCancelled(Event):
     """A job that ran was ended in the state ``cancelled``, and that is committed.
 
-    job_id: The id of the job.
-    task: The task name.
+    job_id, task: The id of the job and its task name.
     reason: What was given as the reason.
     """
 
@@ -147,8 +140,7 @@ class JobCancelled(Event):
 class JobLost(Event):
     """A job belonged to another worker when this one wanted to write its end; nothing is written.
 
-    job_id: The id of the job.
-    task: The task name.
+    job_id, task: The id of the job and its task name.
     """
 
     job_id: UUID
@@ -213,8 +205,7 @@ class JobsReleased(Event):
 class HandlerAbandoned(Event):
     """A handler did not end when the worker did; what it still writes is fenced off.
 
-    job_id: The id of the job, which went back to its queue.
-    task: The task name.
+    job_id, task: The id of the job which went back to its queue, and its task name.
     """
 
     job_id: UUID
@@ -225,16 +216,14 @@ class HandlerAbandoned(Event):
 class LoopBlocked(Event):
     """The worker's event loop runs nothing else, because a handler blocks it, and still does.
 
-    Told by a thread after about a second, and once for each time that it happens. The one exception is a
-    handler that keeps Python's lock, so that no thread can run: that is told when the lock is free
-    again. The guard process has logged it in time.
+    Told by a thread after about a second, once for each time that it happens; of a handler that keeps
+    Python's lock when the lock is free again, and the guard process has logged it in time.
 
     task: The task name of the handler; None if it could not be found out, or may be one of several.
     job_id: The id of its job; None if it could not be found out.
     seconds: For how long the loop had been blocked when that was noticed.
     stack: Where the handler is, as a traceback.
-    gil_held: Whether no other thread could run either: the handler is in compiled code that keeps
-        Python's lock (GIL), on the event loop or in a thread.
+    gil_held: Whether no other thread could run either, because compiled code keeps Python's lock (GIL).
     """
 
     task: str | None
@@ -257,14 +246,25 @@ class LoopFreed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseLetGo(Event):
+    """A handler blocks the event loop for longer than an attempt may take: its worker renews its lease no more.
+
+    task: The task name of the handler; None if it is not known.
+    seconds: For how long the loop has been blocked.
+    """
+
+    task: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseLost(Event):
     """A part of the worker cannot reach the database, or gets no answer in time, and tries again.
 
     part: Which part, such as ``claimer``; at the start of the worker the URL of the database.
     error: What the attempt said.
     retry_in: The seconds until the next attempt.
-    connected: Whether the database is there, and has cut a statement that waited for a lock, or took too
-        long.
+    connected: Whether it is there, and has cut a statement that waited for a lock, or took too long.
     """
 
     part: str
@@ -321,8 +321,7 @@ class PartFailed(Event):
 class HookFailed(Event):
     """A hook raised, or a middleware after the commit; the job goes on.
 
-    job_id: The id of the job.
-    task: The task name.
+    job_id, task: The id of the job and its task name.
     kind: The decorator, such as ``before_job``.
     hook: The module and the name of the hook.
     error: What it raised, with its traceback.

@@ -43,6 +43,20 @@ def test_it_is_logged_with_its_place_while_it_blocks_and_is_started_once(
     assert "took over" not in other.log
 
 
+def test_where_it_blocks_for_longer_than_it_may_take_its_jobs_start_elsewhere(yard: Yard) -> None:
+    blocked = yard.worker(SONIQ_SA_LOOP=LOOP, **SHORT_LEASE)
+    gate = yard.gate()
+    handle = yard.enqueue(blockers.asleep_until.options(timeout=1), str(gate))
+    yard.until_starts(handle)
+    other = yard.worker(SONIQ_SA_LOOP=LOOP, **SHORT_LEASE)
+    assert yard.until_starts(handle, 2).process == other.pid
+    assert "longer than an attempt may take: the lease is not renewed" in blocked.log
+    gate.touch()
+    row = yard.until_state(handle, "done")
+    assert (row.claims, row.crashes, row.attempts) == (2, 1, 1)
+    blocked.until_log("taken for dead")
+
+
 def test_a_process_that_was_stopped_and_continued_has_not_blocked_its_loop(yard: Yard) -> None:
     worker = yard.worker(SONIQ_SA_LOOP=LOOP, **SHORT_LEASE)
     handle = yard.enqueue(blockers.attentive, 60)

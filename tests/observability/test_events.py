@@ -63,6 +63,7 @@ CASES: list[tuple[events.Event, dict[str, float]]] = [
     (events.JobCancelled(JOB, "send", HIDDEN), {'jobs_cancelled_total{task="send"}': 1}),
     (events.JobLost(JOB, "send"), {'jobs_lost_total{task="send"}': 1}),
     (events.LeaseLost(4), {"lease_lost_total": 1}),
+    (events.LeaseLetGo("send", 300.0), {'leases_let_go_total{task="send"}': 1}),
     (
         events.JobsRescued(3, 1),
         {'jobs_rescued_total{state="queued"}': 3, 'jobs_rescued_total{state="dead"}': 1},

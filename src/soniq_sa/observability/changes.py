@@ -24,6 +24,7 @@ from soniq_sa.observability.metrics import (
     JOBS_RESCUED,
     JOBS_SNOOZED,
     LEASE_LOST,
+    LEASES_LET_GO,
     LOOP_BLOCKED,
     LOOP_BLOCKED_SECONDS,
     LOOP_BLOCKS,
@@ -137,6 +138,8 @@ def _by_loop(event: events.Event) -> Iterator[Change]:
             task = event.task or _UNKNOWN
             yield Change(LOOP_BLOCKS, 1, (task,))
             yield Change(LOOP_BLOCKED, 1, (task,))
+        case events.LeaseLetGo():
+            yield Change(LEASES_LET_GO, 1, (event.task or _UNKNOWN,))
         case events.LoopFreed():
             task = event.task or _UNKNOWN
             yield Change(LOOP_BLOCKED, 0, (task,))

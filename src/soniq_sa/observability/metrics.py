@@ -87,6 +87,12 @@ LOOP_BLOCKED_SECONDS = Metric(
 LOOP_BLOCKED = Metric(
     "soniq_sa_event_loop_blocked", "gauge", "1 while a handler blocks the event loop.", ("task",)
 )
+LEASES_LET_GO = Metric(
+    "soniq_sa_leases_let_go_total",
+    "counter",
+    "Times that a handler blocked the event loop for longer than its attempt may take.",
+    ("task",),
+)
 LEASE_LOST = Metric(
     "soniq_sa_lease_lost_total", "counter", "Times that this worker was taken for dead."
 )

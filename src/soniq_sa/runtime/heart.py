@@ -87,6 +87,7 @@ class Heart:
         self._away = False
         self._departure: Departure | None = None
         self.released = 0
+        self._let_go = False
         self._stopping = threading.Event()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="soniq-sa-lease", daemon=True)
@@ -101,6 +102,14 @@ class Heart:
         self._stopping.set()
         if self._own_loop is not None and not self._own_loop.is_closed():
             self._own_loop.call_soon_threadsafe(self._end)
+
+    def let_go(self) -> None:
+        """Renew the lease no more, so that it ends; see `hold`. May be called in any thread."""
+        self._let_go = True
+
+    def hold(self) -> None:
+        """Renew the lease again, or learn that it has ended."""
+        self._let_go = False
 
     def leave(self, departure: Departure, seconds: float) -> int:
         """Do as `stop`, and wait for the end of the thread, but not for longer; return how many jobs."""
@@ -126,7 +135,10 @@ class Heart:
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
-                await self._beat_once(link)
+                if self._let_go:
+                    await wait(self._wake, self._every)
+                else:
+                    await self._beat_once(link)
             await self._leave(link)
         finally:
             await link.close()

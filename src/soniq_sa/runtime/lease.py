@@ -118,6 +118,14 @@ class Lease:
         """Return how many jobs were given back at the end."""
         return self._heart.released
 
+    def let_go(self) -> None:
+        """Let the lease end, so that others take the jobs, until `hold`; may be called in any thread."""
+        self._heart.let_go()
+
+    def hold(self) -> None:
+        """Renew the lease again; if it has ended, the worker goes on under a new id."""
+        self._heart.hold()
+
     def leave(self, departure: Departure, seconds: float) -> int:
         """Do as `stop` in another thread than the loop's, and wait for so long; return how many jobs."""
         return self._heart.leave(departure, seconds)

@@ -106,6 +106,11 @@ def _of_loop(event: events.Event) -> Line | None:
                 f"the event loop runs again, {event.task or 'something'} has blocked it for "
                 f"{event.seconds:.1f} s"
             )
+        case events.LeaseLetGo():
+            return logging.ERROR, (
+                f"{event.task or 'something'} has blocked the event loop for {event.seconds:.1f} s, longer "
+                "than an attempt may take: the lease is not renewed, and the jobs of this worker start elsewhere"
+            )
         case _:
             return None
 

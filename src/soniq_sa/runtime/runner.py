@@ -77,7 +77,7 @@ class Runner:
 
     def start_clock(self, job: HeldJob) -> None:
         """Begin to count the time of the attempt."""
-        limit = self._limit(job)
+        limit = self.limit(job)
         if limit:
             job.deadline = self._loop.time() + limit
             if not self._ticking:
@@ -157,7 +157,7 @@ class Runner:
             return outcome
         match job.verdict:
             case Verdict.TIMED_OUT:
-                return timed_out(self._limit(job), job)
+                return timed_out(self.limit(job), job)
             case Verdict.LOST:
                 return LOST
             case Verdict.CANCELLED:
@@ -183,8 +183,10 @@ class Runner:
         if self._ticking:
             self._loop.call_later(_TICK, self._tick)
 
-    def _limit(self, job: HeldJob) -> float:
-        for limit in (job.timeout, self.handlers[job.task].task.timeout):
-            if limit is not None:
-                return limit
+    def limit(self, job: HeldJob | None) -> float:
+        """Return the seconds that an attempt may take, 0 for ever; without a job, the default."""
+        if job is not None:
+            for limit in (job.timeout, self.handlers[job.task].task.timeout):
+                if limit is not None:
+                    return limit
         return self._job_timeout

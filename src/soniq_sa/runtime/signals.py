@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from soniq_sa.runtime.host import Guard
 
@@ -40,7 +41,8 @@ class Signals:
 
     def release(self) -> None:
         """Have the signals do what they do by themselves."""
-        _forks.caught.remove(self)
+        with suppress(ValueError):  # they could not be caught
+            _forks.caught.remove(self)
         self._guard.ignore_signals()
         for number in _SIGNALS:
             self._loop.remove_signal_handler(number)

@@ -15,6 +15,9 @@ meanwhile, it gives the jobs back and ends the process when their time is over.
 A handler in compiled code that keeps Python's lock stops this thread as well. Then the pulses stop, and
 the guard, a process of its own, takes over; see `soniq_sa.cli.guard`.
 
+A handler that blocks the loop for longer than an attempt of its task may take loses its worker the lease:
+else the jobs there would be stuck for as long as it goes on.
+
 Time is counted in looks, and one look counts for half a second at most: in a process that was stopped,
 or got no CPU, the loop did not have the chance to answer either.
 """
@@ -28,7 +31,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from soniq_sa.events import HandlerAbandoned, LoopBlocked, LoopFreed, WorkerStopped
+from soniq_sa.events import HandlerAbandoned, LeaseLetGo, LoopBlocked, LoopFreed, WorkerStopped
 from soniq_sa.runtime.departure import Departure
 from soniq_sa.runtime.host import Host
 from soniq_sa.runtime.jobs import HeldJob
@@ -91,6 +94,7 @@ class Watch:
         self._silent = 0.0
         self._blocked: LoopBlocked | None = None
         self._blocked_since = 0.0
+        self._lets_go = False
         self._thread = threading.Thread(target=self._run, name="soniq-sa-watch", daemon=True)
 
     def start(self) -> None:
@@ -164,6 +168,7 @@ class Watch:
         passed, self._looked_at = now - self._looked_at, now
         if answered_at != self._seen or not self._wanted:
             self._silent = 0.0
+            self._hold_lease()
             self._see_freed(answered_at, now)
             self._seen = answered_at
             return
@@ -172,6 +177,21 @@ class Watch:
             self._tell_blocked(self._found(now - answered_at), answered_at)
         if self._silent >= _SILENT:
             self._see_to_stop()
+        if self._blocked is not None and not self._lets_go:
+            self._see_to_lease(self._blocked.task)
+
+    def _see_to_lease(self, task: str | None) -> None:
+        """Let the jobs go to other workers, if the handler blocks for longer than it may take."""
+        limit = self._runner.limit(self._blocking_job())
+        if limit and self._silent >= limit:
+            self._lets_go = True
+            self._events.emit(LeaseLetGo(task, self._silent))
+            self._lease.let_go()
+
+    def _hold_lease(self) -> None:
+        if self._lets_go:
+            self._lets_go = False
+            self._lease.hold()
 
     def _found(self, seconds: float) -> LoopBlocked:
         job = self._blocking_job()
