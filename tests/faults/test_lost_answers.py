@@ -159,10 +159,15 @@ def test_a_half_open_listening_connection_is_noticed(yard: Yard, proxy: Proxy) -
     yard.until_state(yard.enqueue(shop.quick), "done")
     assert proxy.freeze(lambda link: link.has_executed("LISTEN")) == 1
     handle = yard.enqueue(shop.quick)
-    yard.until_starts(handle, 1, 15)
-    for _ in range(3):
-        yard.until_starts(yard.enqueue(shop.quick), 1, 1)
+    until(lambda: listens(proxy), "it to listen anew", 15)
+    for one in (handle, *(yard.enqueue(shop.quick) for _ in range(3))):
+        yard.until_starts(one)
     assert worker.popen.poll() is None
+
+
+def listens(proxy: Proxy) -> bool:
+    """Tell whether a connection listens that is not half-open."""
+    return any(link.has_executed("LISTEN") and not link.frozen for link in proxy.open_links)
 
 
 def test_a_half_open_lease_connection_does_not_cost_the_lease(yard: Yard, proxy: Proxy) -> None:
