@@ -19,9 +19,9 @@ LISTENERS = (
 
 
 def assert_woken(yard: Yard, worker: WorkerProcess) -> None:
-    """Check that jobs start at once, one after the other."""
+    """Check that jobs start, one after the other, before anybody polls."""
     for _ in range(5):
-        yard.until_starts(yard.enqueue(shop.quick), 1, 3)
+        yard.until_starts(yard.enqueue(shop.quick))
     assert worker.popen.poll() is None
 
 
@@ -33,7 +33,7 @@ def test_a_killed_listening_backend_is_replaced_at_once(yard: Yard) -> None:
         ((pid,),) = yard.rows(LISTENERS)
         yard.rows("SELECT pg_terminate_backend(%s)", pid)
         lost = yard.enqueue(shop.quick)  # perhaps said to nobody
-        yard.until_starts(lost, 1, 5)
+        yard.until_starts(lost)
         until(lambda pid=pid: pid not in {row.pid for row in yard.rows(LISTENERS)}, "the end")  # type: ignore[misc]
         assert_woken(yard, worker)
     assert "failed, and tries again" not in worker.log
@@ -54,8 +54,8 @@ def test_half_open_connections_are_noticed_by_a_beat(
     frozen = [link for link in proxy.open_links if chosen(link)]
     assert proxy.freeze(chosen) == len(frozen) >= 1
     lost = yard.enqueue(shop.quick)
-    yard.until_starts(lost, 1, 20)
-    assert any(link.has_executed("LISTEN") for link in proxy.links[before:])
+    until(lambda: any(link.has_executed("LISTEN") for link in proxy.links[before:]), "a LISTEN", 20)
+    yard.until_starts(lost)
     assert_woken(yard, worker)
     assert len(yard.starts(lost)) == 1
     assert "taken for dead" not in worker.log
