@@ -100,22 +100,27 @@ class Heart:
         """Have the thread give back what the table still gives to the worker, remove its row, and end."""
         self._departure = departure
         self._stopping.set()
-        if self._own_loop is not None and not self._own_loop.is_closed():
-            self._own_loop.call_soon_threadsafe(self._end)
+        self._call(self._end)
 
     def let_go(self) -> None:
         """Renew the lease no more, so that it ends; see `hold`. May be called in any thread."""
         self._let_go = True
 
     def hold(self) -> None:
-        """Renew the lease again, or learn that it has ended."""
+        """Renew the lease again, or learn at once that it has ended."""
         self._let_go = False
+        self._call(self._wake.set)
 
     def leave(self, departure: Departure, seconds: float) -> int:
         """Do as `stop`, and wait for the end of the thread, but not for longer; return how many jobs."""
         self.stop(departure)
         self._thread.join(seconds)
         return self.released
+
+    def _call(self, function: Callable[[], None]) -> None:
+        """Call ``function`` in the thread's loop, if that runs."""
+        if self._own_loop is not None and not self._own_loop.is_closed():
+            self._own_loop.call_soon_threadsafe(function)
 
     def _end(self) -> None:
         self._ending.set()
