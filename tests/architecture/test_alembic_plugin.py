@@ -1,7 +1,9 @@
 """Alembic loads our plugin while it is half imported itself."""
 
+import importlib
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,12 @@ def test_alembic_has_the_plugin_and_nothing_dear_of_ours(statement: str) -> None
 def test_the_plugin_loads_nothing_of_alembic() -> None:
     loaded = modules_after("import soniq_sa.alembic.plugin")
     assert not {name for name in loaded if name.partition(".")[0] in {"alembic", "sqlalchemy"}}
+
+
+def test_releases_of_alembic_that_iterate_over_an_entry_point_find_the_plugin() -> None:
+    """Alembic 1.18 to 1.19 does; later ones take the module."""
+    plugin: Any = importlib.import_module("soniq_sa.alembic.plugin")
+    assert [one.setup for one in plugin] == [plugin.setup]
 
 
 def test_a_worker_process_loads_no_alembic() -> None:

@@ -9,6 +9,9 @@ installed. So nothing of Alembic is imported here; the comparison is, when it is
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,3 +33,13 @@ def setup(plugin: Plugin) -> None:
 
 def _compare(*arguments: Any) -> Any:
     return importlib.import_module("soniq_sa.alembic.compare").compare(*arguments)
+
+
+class _PluginModule(ModuleType):
+    """This module, also for releases of Alembic (1.18, before its #1873) that iterate over what they load."""
+
+    def __iter__(self) -> Iterator[ModuleType]:
+        return iter((self,))
+
+
+sys.modules[__name__].__class__ = _PluginModule
