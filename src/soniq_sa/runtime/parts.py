@@ -202,7 +202,7 @@ class Parts:
         for service in sources:
             service.end()
         await asyncio.gather(
-            limited(_stop(sources), timeout, hurrying, _HURRIED_GRACE),
+            limited(_stop(sources), max(timeout, _CANCEL_GRACE), hurrying, _HURRIED_GRACE),
             limited(self.runner.idle.wait(), timeout, hurrying, 0),
         )
         self.runner.cancel_all(Verdict.RELEASED)
