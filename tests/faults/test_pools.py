@@ -58,7 +58,9 @@ def test_workers_wait_while_the_server_takes_no_connections_and_lose_nothing(
         take_all(held, yard.url)
         gate.touch()
         for worker in workers:
-            worker.until_log("sorry, too many clients already", 30)
+            worker.until_log("no database", 30)
+        refusal = "sorry, too many clients already"
+        until(lambda: any(refusal in worker.log for worker in workers), "a refusal in the log", 30)
         assert all(worker.popen.poll() is None for worker in workers)
     handles += yard.enqueue_many(shop.charge, 20)
     for handle in handles:
