@@ -25,6 +25,7 @@ EXPLAINED_CALLS = {
     "cli/loading.py import_module": "the module that --app or SONIQ_SA_APP names",
     "cli/schema/init_metadata.py import_module": "the module that --metadata names",
     "cli/guard/hearing.py json.loads": "JSON",
+    "cli/guard/worker_end.py json.loads": "JSON",
     "codec.py json.loads": "JSON",
     "dead_letters/letter.py json.loads": "JSON",
     "hooks.py json.loads": "JSON",
