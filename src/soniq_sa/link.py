@@ -192,7 +192,8 @@ class Link:
             async with asyncio.timeout(self._deadline):
                 yield
         except BaseException as error:
-            cut = sqlstate(error) in _CUT
+            lost = getattr(error, "connection_invalidated", False)
+            cut = sqlstate(error) in _CUT and not lost
             if self.pooled or not cut:
                 await self.drop()
             if not from_database(error):
