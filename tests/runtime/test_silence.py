@@ -52,7 +52,7 @@ async def test_postgresql_waits_for_a_commit_so_long_and_no_longer(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, retention: int
 ) -> None:
     """As when a connection falls silent just then: the row is free again, and the job is run again."""
-    monkeypatch.setattr(handler, "COMMIT_WITHIN", 0.2)
+    monkeypatch.setattr(handler, "COMMIT_WITHIN", 2.0)
     runs: list[Session] = []
 
     @bench.task(retries=0, retention=retention)
