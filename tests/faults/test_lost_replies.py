@@ -211,7 +211,7 @@ SILENT = (
     Life(bazaar.step_in_session),
     Life(bazaar.step_in_sync_session),
 )
-MESSAGES = {False: 4, True: 9}
+MESSAGES = {False: 4, True: 11}
 """More than there are on connections that are warm."""
 
 

@@ -194,6 +194,14 @@ def test_while_whole_claims_are_slow_they_take_a_fiftieth_of_the_time() -> None:
     assert marks.whole_due_at == pytest.approx(5.0, abs=0.1)
 
 
+def test_a_whole_claim_whose_answer_waited_for_a_blocked_loop_puts_none_off_for_minutes() -> None:
+    marks = marks_after(SLOW, 2.2)
+    marks.note_news()
+    marks.note_marked([job()], 0.0, FAST)
+    marks.note_news()
+    assert marks.whole_due_at <= 5.0
+
+
 def test_without_news_no_whole_claim_is_owed() -> None:
     marks = late()
     marks.begin_whole()

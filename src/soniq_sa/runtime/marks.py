@@ -45,8 +45,9 @@ _GAIN = 2
 """A claim from the marks must be so many times as fast."""
 _SHARE = 50
 """Slow whole scans may take one part in so many of the time."""
-_SHORTEST, _NO_TRIAL = 1.5, 10.0
-"""Seconds between two slow whole scans at least, and until the next trial after one that failed."""
+_SHORTEST, _LONGEST, _NO_TRIAL = 1.5, 5.0, 10.0
+"""Seconds between two slow whole scans at least and at most, and until the next trial after one that failed.
+At most, because a scan also seems slow whose answer waited for a handler that blocked the event loop."""
 
 
 class _Wholes(Enum):
@@ -143,4 +144,5 @@ class Marks:
 
     @property
     def _next_whole(self) -> float:
-        return self._whole_at + max(_SHORTEST, _SHARE * self._whole_took)
+        pause = max(_SHORTEST, _SHARE * self._whole_took)
+        return self._whole_at + min(pause, _LONGEST)
