@@ -264,7 +264,7 @@ class DatabaseLost(Event):
     part: Which part, such as ``claimer``; at the start of the worker the URL of the database.
     error: What the attempt said.
     retry_in: The seconds until the next attempt.
-    connected: Whether it is there, and has cut a statement that waited for a lock, or took too long.
+    connected: Whether it is there, and has refused a statement, or cut one that waited or took too long.
     """
 
     part: str

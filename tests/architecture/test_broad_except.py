@@ -8,6 +8,7 @@ BROAD = {"Exception", "BaseException"}
 
 # function -> why it may catch whatever comes
 BORDERS = {
+    "cli/doctor/patient.py:Patient.session": "asyncpg's errors while it connects; others pass",
     "cli/guard/process.py:GuardProcess._stand_in": "the user's modules, which may not load here",
     "subscribers.py:Events.emit": "a subscriber of the user's must not stop the worker",
     "options.py:shown": "the repr() of a value of the user's",

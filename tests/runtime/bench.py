@@ -135,6 +135,15 @@ class Bench:
         await self.until(reached, lambda: f"{handle.name} to be {state}: {row}", patience)
         return row[0]
 
+    async def until_due(self, handle: JobHandle[Any]) -> None:
+        """Wait until the time of a job has come, whether it is queued or not."""
+
+        async def due() -> bool:
+            return bool((await self.rows("SELECT now() >= :time", time=run_at))[0][0])
+
+        run_at = (await self.row(handle)).run_at
+        await self.until(due, "the time of the job")
+
     @staticmethod
     async def until(
         condition: Callable[[], bool | Awaitable[bool]],

@@ -1,12 +1,14 @@
 """Queueing what is due, where somebody is in the way."""
 
-import asyncio
+import time
 
 import pytest
 from sqlalchemy import text
 
 from soniq_sa.runtime.upkeep import DueWatch
 from tests.runtime.bench import LONG_POLL, Bench
+
+TURNS = 6
 
 
 async def test_a_due_job_whose_row_is_locked_is_tried_now_and_then(
@@ -29,10 +31,10 @@ async def test_a_due_job_whose_row_is_locked_is_tried_now_and_then(
     async with bench.worker(poll_interval=LONG_POLL), bench.engine.connect() as other:
         handle = await bench.soniq.enqueue(note.options(delay=0.3))
         await other.execute(text("SELECT 1 FROM soniq_jobs FOR UPDATE"))
-        await asyncio.sleep(0.5)
-        turns = 0
-        await asyncio.sleep(2)
-        most = turns
+        await bench.until_due(handle)
+        turns, began = 0, time.monotonic()
+        await bench.until(lambda: turns > TURNS, "some turns")
+        paused = time.monotonic() - began
         await other.rollback()
         await bench.until_state(handle, "done")
-    assert 0 < most <= 2 / 0.25 + 2
+    assert paused >= (TURNS - 1) * 0.25

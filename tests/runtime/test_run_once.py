@@ -73,6 +73,6 @@ async def test_run_once_does_not_miss_what_becomes_due_while_it_looks(
         pass
 
     handle = await bench.soniq.enqueue(note.options(delay=0.01))
-    await asyncio.sleep(0.02)
+    await bench.until_due(handle)
     await bench.run_once(poll_interval=LONG_POLL)
     assert (await bench.row(handle)).state == "done"

@@ -36,7 +36,7 @@ def _compare(*arguments: Any) -> Any:
 
 
 class _PluginModule(ModuleType):
-    """This module, also for releases of Alembic (1.18, before its #1873) that iterate over what they load."""
+    """This module, also for releases of Alembic, up to 1.20.0, that iterate over what they load (its #1873)."""
 
     def __iter__(self) -> Iterator[ModuleType]:
         return iter((self,))

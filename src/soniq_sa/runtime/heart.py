@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from soniq_sa.events import DatabaseBack, DatabaseLost, PartFailed
+from soniq_sa.events import DatabaseBack, PartFailed
 from soniq_sa.link import (
     LONGEST_PAUSE,
     Backoff,
@@ -28,7 +28,7 @@ from soniq_sa.models.channel import PEER_HINT, channel_of
 from soniq_sa.models.roles import Models
 from soniq_sa.runtime.beats import Beat, Look
 from soniq_sa.runtime.departure import Departure
-from soniq_sa.runtime.service import wait
+from soniq_sa.runtime.service import database_lost, wait
 from soniq_sa.runtime.trace import trace_of
 from soniq_sa.statements.enqueue import notify
 from soniq_sa.statements.upkeep import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 LEAVE_DEADLINE = 3.0
 """Seconds that a worker takes at most to give back what is left, and to have its row removed."""
 _GIVE_BACK_DEADLINE = 2.0
+"""Seconds of these for giving back."""
 _SILENCE = 2.5
 """Seconds without an answer to a beat after which other connections are in doubt."""
 
@@ -157,7 +158,7 @@ class Heart:
         except (DatabaseAway, StatementRefused) as error:
             pause = self._backoff.next()
             if not self._away:
-                self._tell(self._lease.note_event, DatabaseLost(self.name, str(error), pause))
+                self._tell(self._lease.note_event, database_lost(self.name, error, pause))
             self._away = True
             await wait(self._ending, pause)
         except Exception as error:  # noqa: BLE001 - whatever connecting may raise, the worker lives on

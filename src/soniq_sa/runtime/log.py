@@ -160,11 +160,7 @@ def _of_upkeep(event: events.Event) -> Line | None:  # noqa: PLR0911 - one case 
                 f"some time more: {event.why}"
             )
         case events.DatabaseLost():
-            what = (
-                "a statement took too long, or waited for a lock"
-                if event.connected
-                else "no database"
-            )
+            what = "a statement was cut or refused" if event.connected else "no database"
             return logging.WARNING, (f"{event.part}: {what} ({event.error}); tries again")
         case events.DatabaseBack():
             return logging.INFO, f"{event.part}: the database is back"

@@ -160,12 +160,9 @@ class Recorder(Service):
 
     def _note_written(self, jobs: list[HeldJob]) -> None:
         """Forget jobs of the batch whose ends are written; tell of them."""
-        if self._ended[: len(jobs)] == jobs:
-            del self._ended[: len(jobs)]
-        else:
-            gone = set(jobs)
-            self._ended = [job for job in self._ended if job not in gone]
-        self._unsure.difference_update(jobs)
+        written = set(jobs)
+        self._ended = [job for job in self._ended if job not in written]
+        self._unsure -= written
         for job in jobs:
             self._held.remove(job)
         self._held.sent -= len(jobs)

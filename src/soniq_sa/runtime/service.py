@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from soniq_sa.events import DatabaseBack, DatabaseLost, PartFailed
-from soniq_sa.link import Backoff, DatabaseAway, Link, StatementCut
+from soniq_sa.link import Backoff, DatabaseAway, Link, StatementCut, StatementRefused
 from soniq_sa.runtime.trace import trace_of
 from soniq_sa.statements.schema import ping
 from soniq_sa.subscribers import Events
@@ -88,8 +88,7 @@ class Service(ABC):
     def _note_lost(self, error: DatabaseAway) -> float:
         pause = self._backoff.next()
         if not self._lost:
-            connected = isinstance(error, StatementCut)
-            self.events.emit(DatabaseLost(self.name, str(error), pause, connected))
+            self.events.emit(database_lost(self.name, error, pause))
         self._lost = True
         return pause
 
@@ -98,6 +97,12 @@ class Service(ABC):
             self.events.emit(DatabaseBack(self.name))
         self._lost = False
         self._backoff.reset()
+
+
+def database_lost(part: str, error: Exception, pause: float) -> DatabaseLost:
+    """Return what is told of a part that tries again in ``pause`` seconds."""
+    connected = isinstance(error, StatementCut | StatementRefused)
+    return DatabaseLost(part, str(error), pause, connected)
 
 
 async def wait(event: asyncio.Event, seconds: float | None) -> None:

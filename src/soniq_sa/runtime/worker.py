@@ -23,7 +23,6 @@ from soniq_sa.deferred import load_settings
 from soniq_sa.engines import held_engine, shown_url
 from soniq_sa.events import (
     DatabaseBack,
-    DatabaseLost,
     SchemaBehind,
     WorkerDraining,
     WorkerStarted,
@@ -39,7 +38,7 @@ from soniq_sa.runtime.lifespan import Lifespan
 from soniq_sa.runtime.log import log_event
 from soniq_sa.runtime.parts import Parts
 from soniq_sa.runtime.schema import check_schema, check_writable
-from soniq_sa.runtime.service import limited
+from soniq_sa.runtime.service import database_lost, limited
 from soniq_sa.runtime.signals import Signals
 from soniq_sa.runtime.stops import StopRequests
 
@@ -176,7 +175,7 @@ class Worker:
                 except DatabaseAway as error:
                     pause = backoff.next()
                     if not told:
-                        self.soniq.events.emit(DatabaseLost(shown_url(engine), str(error), pause))
+                        self.soniq.events.emit(database_lost(shown_url(engine), error, pause))
                     told = True
                     await asyncio.sleep(pause)
                 else:

@@ -7,23 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 from sqlalchemy import Executable, Row
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from soniq_sa.app import Soniq
 from soniq_sa.engines import autocommitting, own_async_engine, shown_url
 from soniq_sa.errors import NoDatabaseError
-from soniq_sa.link import DEADLINE, DatabaseAway, Link, describe
+from soniq_sa.link import DEADLINE, DatabaseAway, Link, describe, from_database
 from soniq_sa.models.roles import Models
 from soniq_sa.settings import Settings
-
-_OF_DATABASE = (
-    DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError,
-)  # fmt: skip
-"""What comes of an answer of the database, or of none; asyncpg's own, because not all is translated."""
 
 
 class Patient:
@@ -84,8 +76,10 @@ class Patient:
         try:
             async with asyncio.timeout(DEADLINE), self.engine.connect() as connection:
                 yield connection
-        except _OF_DATABASE as error:
-            raise DatabaseAway(describe(error)) from error
+        except Exception as error:
+            if from_database(error):
+                raise DatabaseAway(describe(error)) from error
+            raise
 
 
 @asynccontextmanager
