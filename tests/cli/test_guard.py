@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +40,7 @@ Pipes = dict[str, tuple[int, int]]
 @pytest.fixture
 def pipes() -> Iterator[Pipes]:
     """Return pipes by what they carry, each as the end to read and the end to write."""
-    made = {name: os.pipe() for name in ("pulses", "stacks", "signals", "told")}
+    made = {name: os.pipe() for name in ("pulses", "stacks", "told")}
     for read, write in made.values():
         os.set_blocking(read, False)
         os.set_blocking(write, False)
@@ -49,11 +51,24 @@ def pipes() -> Iterator[Pipes]:
 
 
 @pytest.fixture
-def guard(pipes: Pipes) -> GuardProcess:
+def signals() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Return the ends of the socket for signals, to read and to write."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+def hearing(pipes: Pipes, signals: tuple[socket.socket, socket.socket]) -> Hearing:
+    """Return what a guard hears with, which hears nothing by itself."""
+    return Hearing(os.getppid(), pipes["pulses"][0], pipes["stacks"][0], signals[0])
+
+
+@pytest.fixture
+def guard(pipes: Pipes, signals: tuple[socket.socket, socket.socket]) -> GuardProcess:
     """Return a guard that knows of its worker what it has to, and hears nothing by itself."""
-    made = GuardProcess(
-        os.getppid(), *(pipes[one][0] for one in ("pulses", "stacks", "signals")), pipes["told"][1]
-    )
+    read = pipes["pulses"][0], pipes["stacks"][0]
+    made = GuardProcess(os.getppid(), *read, signals[0], pipes["told"][1])
     made.heard.about = dict(ABOUT)
     vars(made)["_stand_in"] = None  # it has no application
     return made
@@ -102,17 +117,36 @@ def test_stacks_that_came_while_the_lock_was_held_are_not_judged_again(
     assert caplog.text.count("keeps Python's lock") == 1
 
 
-def test_a_stack_that_comes_after_a_pulse_answers_nothing(pipes: Pipes) -> None:
-    heard = Hearing(os.getppid(), *(pipes[one][0] for one in ("pulses", "stacks", "signals")))
-    heard.asked_at, heard.pulse_at = 10.0, 10.5
+def test_a_stack_that_comes_after_a_pulse_answers_nothing(pipes: Pipes, hearing: Hearing) -> None:
+    hearing.asked_at, hearing.pulse_at = 10.0, 10.5
     os.write(pipes["stacks"][1], HANDLER)
-    assert heard.hear()
-    assert (heard.dumps, heard.dump_at) == ([], 0.0)
-    heard.asked_at = 11.0
+    assert hearing.hear()
+    assert (hearing.dumps, hearing.dump_at) == ([], 0.0)
+    hearing.asked_at = 11.0
     os.write(pipes["stacks"][1], HANDLER)
-    assert heard.hear()
-    assert heard.dumps == [Dump(HANDLER, busy=False, main=False)]
-    assert heard.misses_pulse
+    assert hearing.hear()
+    assert hearing.dumps == [Dump(HANDLER, busy=False, main=False)]
+    assert hearing.misses_pulse
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_counts_once_before_and_after_the_worker_has_taken_it(
+    pipes: Pipes,
+    signals: tuple[socket.socket, socket.socket],
+    hearing: Hearing,
+    number: signal.Signals,
+) -> None:
+    signals[1].send(bytes([number, signal.SIGCHLD, number]))
+    hearing.hear()
+    first = hearing.signals_at
+    assert len(first) == 2
+    hearing.hear()
+    assert hearing.signals_at == first
+    signals[0].recv(2)
+    os.write(pipes["pulses"][1], b"s\n")
+    hearing.hear()
+    assert len(hearing.signals_at) == 2
+    assert hearing.pulse_at == 0.0
 
 
 def test_a_guard_that_hears_no_more_ends(

@@ -8,16 +8,20 @@ import ctypes
 import multiprocessing
 import os
 import re
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 from soniq_sa import JobContext, Soniq, Task, inject
+from soniq_sa.cli.guard.asking import threads_of
 from tests.process.shop import Base, note
 
 soniq = Soniq(Base.metadata)
 
 Blocker = Task[Any, Any]
+_KEPT = ctypes.create_string_buffer(64)
+"""A mutex that nobody unlocks."""
 
 
 @soniq.job(name="asleep")
@@ -148,11 +152,41 @@ def hold_and_fork(seconds: float, ctx: JobContext = inject()) -> None:
     forked.kill()
 
 
+@soniq.job(name="deaf_beside_a_thread")
+async def deaf_beside_a_thread(seconds: float, ctx: JobContext = inject()) -> None:
+    """Keep Python's lock for some seconds, beside a thread that Python does not know."""
+    before = threads_of(os.getpid())
+    start_thread_without_python()
+    (thread,) = set(threads_of(os.getpid())).difference(before)
+    note("start", ctx)
+    note(str(thread), ctx)
+    sleep_with_the_lock(seconds)
+
+
+@soniq.job(name="deaf_after_signal")
+async def deaf_after_signal(seconds: float, ctx: JobContext = inject()) -> None:
+    """Have the event loop wait for a signal, and when it has come keep Python's lock for some seconds."""
+    came = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, came.set)
+    await asyncio.sleep(1)  # the loop has been looked after meanwhile
+    note("start", ctx)
+    await came.wait()
+    sleep_with_the_lock(seconds)
+
+
 def calculate(seconds: float) -> None:
     """Be busy, in Python."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         sum(range(1000))
+
+
+def start_thread_without_python() -> None:
+    """Start a thread that waits in the C library for ever, whatever signals it gets, and has never run Python."""
+    library = ctypes.CDLL(None)
+    library.pthread_mutex_lock(_KEPT)
+    wait = ctypes.cast(library.pthread_mutex_lock, ctypes.c_void_p)
+    library.pthread_create(ctypes.byref(ctypes.c_ulong()), None, wait, _KEPT)
 
 
 def sleep_with_the_lock(seconds: float) -> None:

@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 
+from soniq_sa.cli.guard.asking import signal_thread
 from tests.faults import blockers
 from tests.faults.guards import guards_of, until_gone, until_guarded
 from tests.process import shop
@@ -152,6 +153,28 @@ def test_a_second_signal_ends_it_at_once(yard: Yard) -> None:
     (row,) = yard.rows("SELECT * FROM soniq_jobs")
     assert (row.state, row.attempts, row.crashes) == ("queued", 0, 0)
     assert yard.rows("SELECT * FROM soniq_workers") == []
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_signal_is_heard_in_a_thread_that_python_does_not_know(yard: Yard, loop: str) -> None:
+    settings = {"SONIQ_SA_DRAIN_TIMEOUT": "0", "SONIQ_SA_LOOP": loop}
+    worker = held(yard, blockers.deaf_beside_a_thread, **settings)
+    thread = int(yard.lines()[-1].what)
+    signal_thread(worker.pid, thread, signal.SIGTERM)
+    assert worker.exit_code(PATIENCE) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_program_that_waits_for_a_signal_of_its_own_gets_it_and_hides_no_other(
+    yard: Yard, loop: str
+) -> None:
+    worker = yard.worker(SONIQ_SA_DRAIN_TIMEOUT="0", SONIQ_SA_LOOP=loop)
+    handle = yard.enqueue(blockers.deaf_after_signal, LONG)
+    yard.until_starts(handle)
+    worker.signal(signal.SIGUSR1)
+    worker.until_log("deaf_after_signal keeps Python's lock (GIL)")
+    worker.signal(signal.SIGTERM)
+    assert worker.exit_code(PATIENCE) == -signal.SIGKILL
 
 
 def test_a_guard_ends_with_its_worker_however_that_ends(yard: Yard) -> None:

@@ -26,7 +26,15 @@ class Guard(Protocol):
         ...
 
     def hear_signals(self) -> None:
-        """Have the guard hear of SIGTERM and SIGINT, from now on."""
+        """Have the guard hear of SIGTERM and SIGINT, from now on; must be called in the running loop."""
+        ...
+
+    def keep_hearing(self) -> None:
+        """Have it hear of them still, after the program has set up signals of its own."""
+        ...
+
+    def note_signal(self) -> None:
+        """Say that the worker has taken one of them."""
         ...
 
     def ignore_signals(self) -> None:
@@ -48,6 +56,12 @@ class NoGuard:
         return []
 
     def hear_signals(self) -> None:
+        """Do nothing."""
+
+    def keep_hearing(self) -> None:
+        """Do nothing."""
+
+    def note_signal(self) -> None:
         """Do nothing."""
 
     def ignore_signals(self) -> None:

@@ -16,6 +16,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FrameType
 
 from soniq_sa.runtime.host import Guard
 
@@ -35,7 +36,7 @@ class Signals:
         """Begin to; must be called in the main thread, where the loop runs."""
         for number in _SIGNALS:
             self._loop.add_signal_handler(number, _nothing)
-            signal.signal(number, lambda _number, _frame: self._on_signal())
+            signal.signal(number, self._take)
         self._guard.hear_signals()
         _forks.caught.append(self)
 
@@ -47,9 +48,12 @@ class Signals:
         for number in _SIGNALS:
             self._loop.remove_signal_handler(number)
 
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._on_signal()
+        self._guard.note_signal()
+
     def leave_to_child(self) -> None:
         """Have the signals do the same in a process that was forked from this one, and not wake the loop."""
-        self._guard.ignore_signals()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)

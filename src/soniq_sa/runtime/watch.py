@@ -105,6 +105,7 @@ class Watch:
         """Watch, because handlers are about to run."""
         if self._wanted:
             return
+        self._host.guard.keep_hearing()
         with self._turn:
             self._wanted = True
             self._answered_at = time.monotonic()
@@ -128,6 +129,7 @@ class Watch:
 
     def _answer(self) -> None:
         self._answered_at = time.monotonic()
+        self._host.guard.keep_hearing()
         if self._runner.running or self._draining:
             self._loop.call_later(_ANSWER, self._answer)
         else:

@@ -9,7 +9,7 @@ its lease would end, and the job start a second time.
       watch ────── pulse, 4 times a second, while handlers run ────▶ pulse heard: all is well
       each thread ◀────────────── where are you? (SIGURG) ────────── no pulse for 1 s
       faulthandler, in C ─────────────── its own stack ────────────▶ stacks, and no pulse: Python's lock
-      faulthandler, in C ─────────── SIGTERM, SIGINT came ─────────▶   is held. Warn; renew the lease;
+      Python's C handlers ────────── SIGTERM, SIGINT came ─────────▶   is held. Warn; renew the lease;
       watch ◀──────── what happened, for the metrics ─────────────     stop the worker when it is time
 
 - Each thread writes its own stack, in a signal handler that needs no lock of Python's, and so the stacks
@@ -19,9 +19,10 @@ its lease would end, and the job start a second time.
   loop. Handlers that wait in threads have let go of it.
 - Where the guard itself could not run, neither could the worker, perhaps: both were frozen, or starved. Then
   the worker has time for a pulse before it is asked.
-- A process that a handler forks is told from the worker: it gives up the pipes and the C handlers at once.
+- A process that a handler forks is told from the worker: it gives up the pipes and the signals at once.
 - The guard renews the lease for as long as the task that keeps the lock may take. Then it lets go: a
   process that will never go on must be replaced in the end.
+- Of signals it counts those that the worker has taken, as it is told, and those that wait to be taken.
 - If the worker is to stop and cannot hear it, the guard gives its jobs back when the drain timeout is
   over, and kills it.
 - The guard ends when its worker does, whatever ended it: the pipe closes, and its parent is another one.

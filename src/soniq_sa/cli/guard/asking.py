@@ -51,12 +51,17 @@ def busy_among(worker: int, threads: Iterable[int]) -> set[int]:
 
 def ask_where(worker: int, thread: int) -> None:
     """Have a thread of a process write its stack; one that has ended is passed over."""
+    signal_thread(worker, thread, STACK_SIGNAL)
+
+
+def signal_thread(process: int, thread: int, number: int) -> None:
+    """Send a signal to a thread of a process, if there is one."""
     library = ctypes.CDLL(None)
     if hasattr(library, "tgkill"):
-        library.tgkill(worker, thread, STACK_SIGNAL)
+        library.tgkill(process, thread, number)
     else:
-        number = _TGKILL[platform.machine()]
-        library.syscall(*map(ctypes.c_long, (number, worker, thread, STACK_SIGNAL)))
+        call = _TGKILL[platform.machine()]
+        library.syscall(*map(ctypes.c_long, (call, process, thread, number)))
 
 
 def can_ask() -> bool:

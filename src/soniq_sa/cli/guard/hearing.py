@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import threading
 import time
 from typing import Any
@@ -12,10 +13,9 @@ from uuid import UUID
 
 from soniq_sa.cli.guard.asking import ask_where, busy_among, is_stopped, threads_of
 from soniq_sa.cli.guard.stacks import Dump
+from soniq_sa.cli.guard.wakeups import unread
 
 _CHUNK = 1 << 20
-_SIGNAL = b"Stack (most recent call first)"
-"""What is written once at each signal."""
 _MISSED = 1.0
 """Seconds without a pulse after which the threads are asked where they are."""
 _RUNNING = 0.5
@@ -35,13 +35,14 @@ class Hearing:
     it ends the process.
     """
 
-    def __init__(self, worker: int, pulses: int, stacks: int, signals: int) -> None:
-        """Take over the process id of the worker, and the ends of the pipes."""
+    def __init__(self, worker: int, pulses: int, stacks: int, signals: socket.socket) -> None:
+        """Take over the process id of the worker, the ends of the pipes, and that of its `Wakeups`."""
         self.about: dict[str, Any] = {}
         self.worker_id: UUID | None = None
         self.pulse_at = self.dump_at = self.runs_at = self.back_at = 0.0
         self.dumps: list[Dump] = []
-        self.signals_at: list[float] = []
+        self._taken_at: list[float] = []
+        self._unread_at: list[float] = []
         self.news = threading.Event()
         self._worker = worker
         self._pulses, self._stacks, self._signals = pulses, stacks, signals
@@ -55,6 +56,11 @@ class Hearing:
     def misses_pulse(self) -> bool:
         """Tell whether stacks have come, and no pulse after them."""
         return self.dump_at > self.pulse_at
+
+    @property
+    def signals_at(self) -> list[float]:
+        """Return when the worker was asked to stop by signals, those that it has taken and those it has not."""
+        return self._taken_at + self._unread_at
 
     def worker_lives(self) -> bool:
         """Tell it from the parent: a process that a handler has forked may keep the pipes open."""
@@ -77,7 +83,7 @@ class Hearing:
 
     def _listen(self) -> None:
         poll = select.poll()
-        for descriptor in (self._pulses, self._stacks, self._signals):
+        for descriptor in (self._pulses, self._stacks):
             os.set_blocking(descriptor, False)
             poll.register(descriptor, select.POLLIN)
         rested_at, wait = time.monotonic(), 0.0
@@ -132,25 +138,32 @@ class Hearing:
     def hear(self) -> bool:
         """Take what has come; return False at the worker's end.
 
-        Pulses are read last, as the better news: they count as the later ones.
+        Pulses are read after stacks, as the better news: they count as the later ones. Signals are looked for
+        after that, so that one which the worker takes meanwhile is not counted twice.
         """
         now = time.monotonic()
         late = _read(self._stacks)
         if late and self.asked_at > self.pulse_at:  # else it answers a question that is settled
             self.dumps = [*self.dumps, Dump(late, busy=False, main=False)]
             self._note_stacks(now)
-        if signals := _read(self._signals):
-            self.signals_at += [now] * signals.count(_SIGNAL)
-            self.news.set()
         said = _read(self._pulses)
         *lines, self._begun_line = (self._begun_line + (said or b"")).split(b"\n")
         for line in lines:
             self._take(line, now)
+        self._look_for_signals(now)
         return said != b""
+
+    def _look_for_signals(self, now: float) -> None:
+        if (number := unread(self._signals)) != len(self._unread_at):
+            self._unread_at = (self._unread_at + number * [now])[:number]
+            self.news.set()
 
     def _take(self, line: bytes, now: float) -> None:
         if line.startswith(b"{"):
             self.about = json.loads(line)
+            return
+        if line.startswith(b"s"):
+            self._taken_at = [*self._taken_at, now]
             return
         if self.misses_pulse:
             self.back_at = now

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import time
 import traceback
 from contextlib import suppress
@@ -49,7 +50,9 @@ class Hold:
 class GuardProcess:
     """The guard of one worker."""
 
-    def __init__(self, worker: int, pulses: int, stacks: int, signals: int, told: int) -> None:
+    def __init__(
+        self, worker: int, pulses: int, stacks: int, signals: socket.socket, told: int
+    ) -> None:
         """Take over the process id of the worker, and the other ends of the pipes of `WorkerEnd`."""
         os.set_blocking(told, False)
         self._worker = worker

@@ -16,12 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from soniq_sa.cli.guard.asking import STACK_SIGNAL, can_ask
+from soniq_sa.cli.guard.wakeups import SIGNALS, Wakeups
 from soniq_sa.events import LoopBlocked
 
 _log = logging.getLogger("soniq_sa")
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_BLOCKED = {*_SIGNALS, signal.SIGHUP}
+_BLOCKED = {*SIGNALS, signal.SIGHUP}
 _ROOM = 1 << 20
 """Bytes for the stacks of very many threads, where the system has so much for a pipe."""
 _END_GRACE = 0.5
@@ -49,17 +49,19 @@ class WorkerEnd:
         """Start the guard; raise `OSError` if the system refuses."""
         theirs_pulses, self._pulses = os.pipe()
         theirs_stacks, self._stacks = os.pipe()
-        theirs_signals, self._signals = os.pipe()
+        self._wakeups = Wakeups()
         self._told, theirs_told = os.pipe()
-        theirs = (theirs_pulses, theirs_stacks, theirs_signals, theirs_told)
+        theirs = (theirs_pulses, theirs_stacks, theirs_told)
         try:
-            self._process = _start(theirs)
+            self._process = _start(
+                (theirs_pulses, theirs_stacks, self._wakeups.theirs, theirs_told)
+            )
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
         self._rest_of_told = b""
         self._gone = False
-        for descriptor in (self._stacks, self._signals, self._told):
+        for descriptor in (self._stacks, self._told):
             os.set_blocking(descriptor, False)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             with suppress(OSError):
@@ -90,14 +92,21 @@ class WorkerEnd:
         return list(filter(None, map(read_told, lines)))
 
     def hear_signals(self) -> None:
-        """Have a C handler write a line at each signal, before Python's handler gets it."""
-        for number in _SIGNALS:
-            faulthandler.register(number, file=self._signals, all_threads=False, chain=True)
+        """Have the guard see each signal that asks to stop, until `note_signal` is called for it."""
+        self._wakeups.hear()
+
+    def keep_hearing(self) -> None:
+        """Go on seeing them, if the program has asked the loop for a signal meanwhile."""
+        self._wakeups.come_first()
+
+    def note_signal(self) -> None:
+        """Say that the worker has taken one."""
+        self._wakeups.take()
+        self._send(b"s\n")
 
     def ignore_signals(self) -> None:
         """Undo `hear_signals`."""
-        for number in _SIGNALS:
-            faulthandler.unregister(number)
+        self._wakeups.ignore()
 
     def close(self) -> None:
         """Let the guard end."""
@@ -114,7 +123,8 @@ class WorkerEnd:
             return
         self._ended = True
         faulthandler.unregister(STACK_SIGNAL)
-        for descriptor in (self._pulses, self._stacks, self._signals, self._told):
+        self._wakeups.close()
+        for descriptor in (self._pulses, self._stacks, self._told):
             os.close(descriptor)
 
     def _send(self, message: bytes) -> None:

@@ -31,8 +31,12 @@ class Lifeline:
         worker.soniq.events.subscribe(self._tell_ready)
         self._loop.add_reader(self._socket, self._read, worker)
         worker.host = replace(worker.host, may_exit=True, look=partial(self._read, worker))
-        Signals(partial(self._drain, worker), worker.host.guard).catch()
-        await worker.run()
+        signals = Signals(partial(self._drain, worker), worker.host.guard)
+        signals.catch()
+        try:
+            await worker.run()
+        finally:
+            signals.release()
 
     def _tell_ready(self, event: Event) -> None:
         if isinstance(event, WorkerStarted):
