@@ -55,14 +55,14 @@ class Link:
     """One connection through the proxy.
 
     sqls: Every statement that the client has executed on it, in their order.
-    left_by_client: Whether the client has closed its side.
+    left_by_client, left_by_server: Whether that has closed its side.
     """
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
         self.frozen = False
         self.closed = False
-        self.left_by_client = False
+        self.left_by_client = self.left_by_server = False
         self.sqls: list[str] = []
         self._held: list[tuple[asyncio.StreamWriter, bytes]] = []
         self._was_closed = asyncio.Event()
@@ -99,7 +99,7 @@ class Link:
         """Deliver what a frozen connection has held back to both sides, and let it be one again."""
         self.frozen = False
         self._write_held()
-        if self.left_by_client:
+        if self.left_by_client or self.left_by_server:
             self._was_closed.set()
 
     def _write_held(self, *, only: asyncio.StreamWriter | None = None) -> None:
@@ -141,6 +141,7 @@ class Link:
                 changed = self.proxy.change_answer(message)
                 if not self._carry(client, changed, self.proxy.judge_answer):
                     return
+        self.left_by_server = True
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
         chunk = await reader.read(65536)

@@ -111,6 +111,21 @@ def test_what_was_held_back_reaches_the_server_also_if_the_client_has_left(
         until(lambda: another.execute(count).fetchall() == [(1,)], "the late row")
 
 
+def test_a_connection_that_the_server_has_left_meanwhile_is_closed_when_it_is_let_go(
+    proxy: Proxy, client: psycopg.Connection, threads: ThreadPoolExecutor
+) -> None:
+    (link,) = proxy.open_links
+    proxy.freeze(lambda _link: True)
+    future = asked(threads, proxy, client)
+    with connected(proxy) as another:
+        another.execute("SELECT pg_terminate_backend(%s)", [client.info.backend_pid])
+    until(lambda: link.left_by_server, "the server to leave")
+    assert not future.done()
+    proxy.let_go()
+    with pytest.raises(psycopg.OperationalError):
+        future.result(10)
+
+
 def test_refused_connections_are_refused_until_they_are_not(proxy: Proxy) -> None:
     proxy.refusing = True
     with pytest.raises(psycopg.OperationalError):
