@@ -62,6 +62,7 @@ class Wakeups:
             self._loop = None
             signal.set_wakeup_fd(self._passed_on_to, warn_on_full_buffer=False)
             self.take()
+            self._passed_on_to = -1
 
     def close(self) -> None:
         """Close the socket, also in a process that was forked."""

@@ -128,6 +128,8 @@ class WorkerEnd:
             os.close(descriptor)
 
     def _send(self, message: bytes) -> None:
+        if self._ended:
+            return
         try:
             os.write(self._pulses, message)
         except BlockingIOError:

@@ -31,12 +31,11 @@ class Lifeline:
         worker.soniq.events.subscribe(self._tell_ready)
         self._loop.add_reader(self._socket, self._read, worker)
         worker.host = replace(worker.host, may_exit=True, look=partial(self._read, worker))
-        signals = Signals(partial(self._drain, worker), worker.host.guard)
-        signals.catch()
+        Signals(partial(self._drain, worker), worker.host.guard).catch()
         try:
             await worker.run()
         finally:
-            signals.release()
+            worker.host.guard.ignore_signals()
 
     def _tell_ready(self, event: Event) -> None:
         if isinstance(event, WorkerStarted):
