@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from soniq_sa.models.mixins import JobMixin
 from soniq_sa.options import EnqueueOptions
@@ -65,7 +65,7 @@ class SessionNotes:
 
     batches: Waiting for a flush. late: Waiting for the end of this flush, as are the rows in
     incomplete. wakeups: What to tell after the commit, by channel. noted: The kinds of jobs that have
-    been taken into those.
+    been taken into those. failed: The transaction that has to be rolled back, if any.
     """
 
     batches: list[Batch] = field(default_factory=list)
@@ -73,6 +73,7 @@ class SessionNotes:
     incomplete: list[JobMixin] = field(default_factory=list)
     wakeups: dict[str, tuple[Any, set[str]]] = field(default_factory=dict)
     noted: set[tuple[Any, ...]] = field(default_factory=set)
+    failed: SessionTransaction | None = None
 
     def take_wakeups(self) -> dict[str, tuple[Any, set[str]]]:
         """Return what is to be told, and forget it."""

@@ -36,6 +36,7 @@ from soniq_sa.models.channel import DUE_HINT, channel_of, ends_channel_of
 from soniq_sa.models.mixins import JobMixin
 from soniq_sa.models.roles import options_of
 from soniq_sa.options import DEFAULT_QUEUE, EnqueueOptions, plain_columns
+from soniq_sa.session.failing import all_or_nothing
 from soniq_sa.session.notes import (
     Batch,
     RowNote,
@@ -61,7 +62,13 @@ def _insert_batches(session: Session, _context: Any, _instances: Any) -> None:
     if notes is None:
         return
     notes.late, notes.incomplete = [], []
-    batches, notes.batches = notes.batches, []
+    if notes.batches:
+        batches, notes.batches = notes.batches, []
+        with all_or_nothing(session):
+            _place_batches(session, notes, batches)
+
+
+def _place_batches(session: Session, notes: SessionNotes, batches: list[Batch]) -> None:
     for batch in batches:
         state = inspect(batch.carrier)
         if not state.pending or state.session is not session:
