@@ -19,8 +19,7 @@ from contextlib import suppress
 from types import FrameType
 
 from soniq_sa.runtime.host import Guard
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from soniq_sa.runtime.stops import SIGNALS
 
 
 class Signals:
@@ -34,7 +33,7 @@ class Signals:
 
     def catch(self) -> None:
         """Begin to; must be called in the main thread, where the loop runs."""
-        for number in _SIGNALS:
+        for number in SIGNALS:
             self._loop.add_signal_handler(number, _nothing)
             signal.signal(number, self._take)
         self._guard.hear_signals()
@@ -45,18 +44,18 @@ class Signals:
         with suppress(ValueError):  # they could not be caught
             _forks.caught.remove(self)
         self._guard.ignore_signals()
-        for number in _SIGNALS:
+        for number in SIGNALS:
             self._loop.remove_signal_handler(number)
-
-    def _take(self, _number: int, _frame: FrameType | None) -> None:
-        self._on_signal()
-        self._guard.note_signal()
 
     def leave_to_child(self) -> None:
         """Have the signals do the same in a process that was forked from this one, and not wake the loop."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._on_signal()
+        self._guard.note_signal()
 
 
 class _Forks(threading.local):
@@ -68,7 +67,7 @@ class _Forks(threading.local):
     def begin(self) -> None:
         """Hold the signals back."""
         if self.caught:
-            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            self.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def end(self) -> None:
         """Let them through again."""

@@ -7,7 +7,11 @@ instructions of the main thread: so there is no lock here, only a list that grow
 from __future__ import annotations
 
 import math
+import signal
 import time
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""Those that ask a program to stop."""
 
 
 class StopRequests:

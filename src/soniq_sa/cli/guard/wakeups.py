@@ -14,8 +14,8 @@ import signal
 import socket
 from contextlib import suppress
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""Those that ask a worker to stop."""
+from soniq_sa.runtime.stops import SIGNALS
+
 _CHUNK = 4096
 
 

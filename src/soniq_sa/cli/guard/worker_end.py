@@ -16,8 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from soniq_sa.cli.guard.asking import STACK_SIGNAL, can_ask
-from soniq_sa.cli.guard.wakeups import SIGNALS, Wakeups
+from soniq_sa.cli.guard.wakeups import Wakeups
 from soniq_sa.events import LoopBlocked
+from soniq_sa.runtime.stops import SIGNALS
 
 _log = logging.getLogger("soniq_sa")
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from soniq_sa.cli.exits import INTERRUPTED, SCHEMA, USAGE
 from soniq_sa.cli.processes.child import Child
+from soniq_sa.runtime.stops import SIGNALS
 
 _log = logging.getLogger("soniq_sa")
 
@@ -46,7 +47,7 @@ class Supervisor:
         0 if all ended with 0; that of one that refused to start; else the highest of their last ones.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGCHLD, self._look)
         _log.info("starts %d worker processes", self._processes)
